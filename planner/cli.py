@@ -1,0 +1,267 @@
+"""The command line: ``planner evaluate``, ``models``, ``gpus``, ``explain``, ``serve``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from planner import publish
+from planner.catalogue import Architecture, Catalogue, architecture_from_text, load_catalogue
+from planner.errors import InvalidScenario, PlannerError
+from planner.plan import Plan, answer_paths, evaluate, explain
+from planner.report import headlines, team_sentences
+from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example
+from planner.units import GIB, format_billions, format_number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        0, or 2 with one clear sentence on standard error.
+
+    >>> main(["evaluate", "no-such-file.yaml"])
+    2
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except PlannerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="planner", description="The AI planning workbook, on the command line."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    evaluating = commands.add_parser("evaluate", help="the plan for a scenario")
+    _scenario_arguments(evaluating)
+    evaluating.add_argument("--json", action="store_true", help="everything, as JSON")
+    evaluating.set_defaults(run=_evaluate)
+
+    explaining = commands.add_parser("explain", help="why a number of the plan is what it is")
+    _scenario_arguments(explaining)
+    explaining.add_argument("answer", help="for example fit.gpus or memory.kv_cache_bytes")
+    explaining.set_defaults(run=_explain)
+
+    models = commands.add_parser("models", help="the models of the catalogue")
+    models.add_argument("search", nargs="?", default="", help="part of an id or a name")
+    models.add_argument("--config", help="read this config.json instead and say what it is")
+    models.add_argument("--json", action="store_true")
+    models.set_defaults(run=_models)
+
+    gpus = commands.add_parser("gpus", help="the accelerators of the catalogue")
+    gpus.add_argument("search", nargs="?", default="", help="part of an id or a name")
+    gpus.add_argument("--json", action="store_true")
+    gpus.set_defaults(run=_gpus)
+
+    serving = commands.add_parser("serve", help="the dashboards, by Voila")
+    publish.add_arguments(serving)
+    serving.set_defaults(run=_serve)
+    return parser
+
+
+def _scenario_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "scenario", help=f"a YAML or JSON file, or an example: {', '.join(EXAMPLES)}"
+    )
+    parser.add_argument("--variant", help="a named difference that the scenario carries")
+    parser.add_argument("--config", help="a publisher's config.json, in place of the model")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change a field, for example workload.context_tokens=32768",
+    )
+
+
+def _scenario(options: argparse.Namespace) -> Scenario:
+    is_example = options.scenario in EXAMPLES and not Path(options.scenario).exists()
+    scenario = load_example(options.scenario) if is_example else Scenario.load(options.scenario)
+    if options.variant:
+        scenario = scenario.variant(options.variant)
+    changes: dict[str, object] = {}
+    if options.config:
+        text = _read_config(options.config)
+        changes = {"workload.config_json": text, "workload.model_source": "config"}
+    for assignment in options.set:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise InvalidScenario(f"--set {assignment} has no '='; write FIELD=VALUE.")
+        changes[path] = _scalar(value)
+    return scenario.changed(changes) if changes else scenario
+
+
+def _scalar(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _read_config(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(2 * FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise InvalidScenario(
+            f"{path} cannot be read ({error.strerror}); check the path."
+        ) from None
+    return raw.decode("utf-8", "replace")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    catalogue = load_catalogue()
+    plan = evaluate(_scenario(options), catalogue)
+    if options.json:
+        print(json.dumps(plan.to_dict(), indent=2, allow_nan=False))
+    else:
+        print(_told(plan, catalogue))
+    return 0
+
+
+def _told(plan: Plan, catalogue: Catalogue) -> str:
+    lines = [plan.scenario.title, "=" * len(plan.scenario.title), ""]
+    for headline in headlines(plan, catalogue):
+        lines += [f"{headline.title}: {headline.value}  [{headline.basis.words}]"]
+        lines += [f"  {headline.text}", ""]
+    for team, sentence in team_sentences(plan, catalogue).items():
+        lines += [f"For {team}: {sentence}"]
+    return "\n".join(lines)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    plan = evaluate(_scenario(options), load_catalogue())
+    if options.answer == "all":
+        print("\n\n".join(str(explain(plan, path)) for path in answer_paths()))
+    else:
+        print(explain(plan, options.answer))
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    if options.config:
+        name = Path(options.config).name
+        found = [architecture_from_text(_read_config(options.config), name=name)]
+    else:
+        found = [
+            model
+            for model in load_catalogue().models.values()
+            if options.search.lower() in f"{model.id} {model.name}".lower()
+        ]
+    if options.json:
+        print(json.dumps([_model_facts(model) for model in found], indent=2))
+        return 0
+    rows = [
+        (
+            model.id,
+            format_billions(model.total_parameters),
+            format_billions(model.active_parameters),
+            f"{model.maximum_context_tokens:,.0f}",
+            model.native_precision,
+        )
+        for model in found
+    ]
+    _table(("id", "parameters", "active", "context", "shipped as"), rows)
+    for model in found if options.config else ():
+        for note in model.notes:
+            print(note)
+    return 0
+
+
+def _model_facts(model: Architecture) -> dict[str, object]:
+    return {
+        "id": model.id,
+        "name": model.name,
+        "parameters": model.total_parameters,
+        "active_parameters": model.active_parameters,
+        "maximum_context_tokens": model.maximum_context_tokens,
+        "native_precision": model.native_precision,
+        "kind": model.kind,
+        "source": model.source.title,
+        "basis": model.source.basis.words,
+        "notes": list(model.notes),
+    }
+
+
+def _gpus(options: argparse.Namespace) -> int:
+    found = [
+        gpu
+        for gpu in load_catalogue().accelerators.values()
+        if options.search.lower() in f"{gpu.id} {gpu.name}".lower()
+    ]
+    facts = [
+        {
+            "id": gpu.id,
+            "name": gpu.name,
+            "memory_nominal_bytes": _known(gpu.memory_nominal_bytes),
+            "memory_reported_bytes": _known(gpu.memory_reported_bytes),
+            "memory_usable_bytes": _known(gpu.memory_usable_bytes),
+            "bandwidth_bytes_per_s": _known(gpu.bandwidth_bytes_per_s),
+            "dense_flops": gpu.dense_flops,
+            "source": gpu.source.title,
+            "basis": gpu.source.basis.words,
+        }
+        for gpu in found
+    ]
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    rows = [
+        (
+            gpu.id,
+            gpu.name,
+            _shown(gpu.memory_nominal_bytes, 1e9, "GB"),
+            _shown(gpu.memory_usable_bytes, GIB, "GiB"),
+            _shown(gpu.bandwidth_bytes_per_s, 1e9, "GB/s"),
+            ", ".join(sorted(gpu.dense_flops)),
+        )
+        for gpu in found
+    ]
+    _table(("id", "name", "label", "usable", "bandwidth", "computes"), rows)
+    return 0
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _shown(value: float, unit_size: float, unit: str) -> str:
+    return f"{format_number(value / unit_size)} {unit}" if math.isfinite(value) else "unknown"
+
+
+def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    if not rows:
+        raise InvalidScenario("Nothing in the catalogue matches; try a shorter word.")
+    widths = [max(len(row[i]) for row in [titles, *rows]) for i in range(len(titles))]
+    for row in [titles, *rows]:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    given = {key: value for key, value in vars(options).items() if key != "run"}
+    return publish.serve(given.pop("port"), **given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""Why a number is what it is: formula, this plan's own numbers, sources and basis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from planner.catalogue import Basis, Source
+from planner.errors import MissingData
+from planner.plan.records import FitPlan, MemoryPlan, Plan
+from planner.scenario import field_schema
+from planner.units import BILLION, format_gib, format_number
+
+PATH = re.compile(r"\{([a-z_.]+)\}")
+
+FACTS: dict[str, tuple[str, str]] = {
+    "model.attention_linear_parameters": ("attention parameters", "parameter"),
+    "model.feed_forward_parameters": ("feed-forward and expert parameters", "parameter"),
+    "model.embedding_parameters": ("embedding parameters", "parameter"),
+    "model.lm_head_parameters": ("LM head parameters", "parameter"),
+    "model.other_parameters": ("norm and router parameters", "parameter"),
+    "model.vision_parameters": ("vision tower parameters", "parameter"),
+    "model.layers": ("layers", "1"),
+    "model.vocabulary": ("vocabulary", "1"),
+    "weight_precision.bits_per_weight": ("bits per weight", "bit/weight"),
+    "weight_precision.attention_bits": ("bits per attention weight", "bit/weight"),
+    "weight_precision.embedding_bits": ("bits per embedding weight", "bit/weight"),
+    "weight_precision.lm_head_bits": ("bits per LM head weight", "bit/weight"),
+    "weight_precision.other_bits": ("bits per norm weight", "bit/weight"),
+    "kv_precision.bits_per_weight": ("bits per KV element", "bit/weight"),
+    "gpu.memory_usable_bytes": ("GPU memory that a process can see", "byte"),
+    "engine.name": ("serving engine", "text"),
+    "engine.block_tokens": ("KV cache block", "token"),
+    "engine.sampler_bytes": ("sampler bytes per sequence and vocabulary entry", "byte"),
+}
+"""Label and unit of catalogue facts that formulas name; answers and scenario fields carry
+their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One number that goes into an answer."""
+
+    path: str
+    name: str
+    value: str
+    source: str
+    as_of: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An answer with its formula, the formula with this plan's numbers, inputs and basis.
+
+    ``str(explanation)`` is the whole as plain text.
+    """
+
+    path: str
+    label: str
+    value: str
+    formula: str
+    worked: str
+    note: str
+    inputs: tuple[Input, ...]
+    term: str
+    basis: Basis
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.label}: {self.value}  [{self.basis.words}]",
+            f"  = {self.formula}",
+            f"  = {self.worked}",
+        ]
+        if self.note:
+            lines.append(f"  {self.note}")
+        lines += [
+            f"  - {one.name}: {one.value} ({one.source}{', ' + one.as_of if one.as_of else ''}; "
+            f"{one.basis.words})"
+            for one in self.inputs
+        ]
+        return "\n".join(lines)
+
+
+def explain(plan: Plan, path: str) -> Explanation:
+    """Why this plan's number is what it is.
+
+    Parameters
+    ----------
+    plan : Plan
+    path : str
+        Dotted path of an answer, for example ``memory.kv_cache_bytes`` or ``fit.gpus``.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    MissingData
+        The plan has no such answer; the sentence lists those it has.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.plan import evaluate
+    >>> from planner.scenario import Scenario
+    >>> plan = evaluate(Scenario(), load_catalogue())
+    >>> explain(plan, "fit.gpus").formula
+    'Tensor parallel × Pipeline parallel × Replicas'
+    """
+    section, _, name = path.partition(".")
+    record = {"memory": MemoryPlan, "fit": FitPlan}.get(section)
+    if record is None or name not in record.__dataclass_fields__:
+        raise MissingData(f"This plan has no answer '{path}'; it has {', '.join(answer_paths())}.")
+    metadata = record.__dataclass_fields__[name].metadata
+    inputs = tuple(_inputs(plan, metadata["formula"]))
+    return Explanation(
+        path=path,
+        label=metadata["label"],
+        value=_shown(_value(plan, path), metadata["unit"]),
+        formula=PATH.sub(lambda match: _label(match[1]), metadata["formula"]),
+        worked=PATH.sub(
+            lambda match: _shown(_value(plan, match[1]), _unit(match[1])), metadata["formula"]
+        ),
+        note=metadata["note"],
+        inputs=inputs,
+        term=metadata["term"],
+        basis=plan.bases[path],
+    )
+
+
+def answer_paths() -> tuple[str, ...]:
+    """Every answer of a plan by its dotted path.
+
+    Returns
+    -------
+    tuple of str
+
+    >>> "memory.kv_pool_bytes" in answer_paths()
+    True
+    """
+    return tuple(
+        f"{section}.{name}"
+        for section, record in (("memory", MemoryPlan), ("fit", FitPlan))
+        for name in record.__dataclass_fields__
+    )
+
+
+def _inputs(plan: Plan, formula: str) -> Iterator[Input]:
+    for path in dict.fromkeys(PATH.findall(formula)):
+        source = _source(plan, path)
+        yield Input(
+            path,
+            _label(path),
+            _shown(_value(plan, path), _unit(path)),
+            ", ".join(part for part in (source.title, source.locator) if part),
+            source.as_of,
+            source.basis,
+        )
+
+
+def _source(plan: Plan, path: str) -> Source:
+    section = path.partition(".")[0]
+    if section == "scenario":
+        return Source("your scenario", basis=Basis.ASSUMED)
+    if section in ("memory", "fit"):
+        return Source("this plan, see its own why", basis=plan.bases[path])
+    if path == "gpu.memory_usable_bytes":
+        return plan.gpu.usable_source
+    return getattr(plan, section).source
+
+
+def _value(plan: Plan, path: str) -> Any:
+    value: Any = plan
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _metadata(path: str) -> tuple[str, str]:
+    section, _, name = path.partition(".")
+    if section == "scenario":
+        entry = field_schema()[name]
+        return entry["label"], entry["unit"]
+    if section in ("memory", "fit"):
+        record = MemoryPlan if section == "memory" else FitPlan
+        metadata = record.__dataclass_fields__[name].metadata
+        return metadata["label"], metadata["unit"]
+    return FACTS[path]
+
+
+def _label(path: str) -> str:
+    return _metadata(path)[0]
+
+
+def _unit(path: str) -> str:
+    return _metadata(path)[1]
+
+
+def _shown(value: Any, unit: str) -> str:
+    """A value with its unit as people read it."""
+    if isinstance(value, str):
+        return value
+    if unit == "byte":
+        return format_gib(value) if value >= 2**20 or value <= 0 else f"{value:,.6g} bytes"
+    if unit == "parameter":
+        big = value >= 1e6
+        return f"{format_number(value / BILLION, 4)} billion" if big else f"{value:,.0f}"
+    if unit == "fraction":
+        return f"{value:.0%}"
+    if unit in ("1", "text"):
+        return format_number(float(value))
+    words = {"gpu": "GPU", "sequence": "conversation", "token": "token", "bit/weight": "bit"}[unit]
+    number = format_number(float(value), 4)
+    return f"{number} {words if value == 1 else words + 's'}"

@@ -1,0 +1,158 @@
+"""What a plan says, in sentences that both teams can read aloud."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from planner.catalogue import Basis, Catalogue
+from planner.plan import Plan
+from planner.units import format_gib, format_number, plural
+
+TOOLS = {
+    "shovel": "A shovel: one GPU digs this hole.",
+    "spade": "A spade: several GPUs in one host.",
+    "backhoe": "A backhoe: several hosts working as one.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One number that matters, with a sentence and the answer that explains it."""
+
+    id: str
+    """Dotted path of the answer behind it."""
+    title: str
+    value: str
+    text: str
+    tone: str
+    """``good``, ``warn``, ``bad`` or ``plain``."""
+    basis: Basis
+
+
+def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:
+    """The numbers that a workshop reads first.
+
+    Parameters
+    ----------
+    plan : Plan
+    catalogue : Catalogue
+
+    Returns
+    -------
+    tuple of Headline
+
+    >>> from planner import Scenario, evaluate, load_catalogue
+    >>> c = load_catalogue()
+    >>> [h.id for h in headlines(evaluate(Scenario(), c), c)][0]
+    'fit.gpus'
+    """
+    memory, fit = plan.memory, plan.fit
+    asked = plan.scenario.workload.concurrent_sequences
+    room = "any number of" if math.isinf(fit.sequences) else format_number(fit.sequences, 1)
+    layout = f"{plural(fit.replicas, 'replica')} of {plural(fit.gpus_per_replica, 'GPU')}"
+    return (
+        Headline(
+            "fit.gpus",
+            "How many GPUs",
+            f"{fit.gpus:,} × {plan.gpu.name}",
+            f"{TOOLS[fit.tool]} {layout}; {plural(fit.hosts, 'host')}"
+            + (f" with {plural(fit.idle_gpus, 'GPU')} left over." if fit.idle_gpus else "."),
+            {"shovel": "good", "spade": "good"}.get(fit.tool, "warn"),
+            plan.bases["fit.gpus"],
+        ),
+        Headline(
+            "memory.deployment_bytes",
+            "What memory it needs",
+            format_gib(memory.deployment_bytes),
+            f"On each GPU {format_gib(memory.weights_bytes)} weights, "
+            f"{format_gib(memory.kv_cache_bytes)} KV cache and "
+            f"{format_gib(memory.activations_bytes + memory.runtime_reserve_bytes)} for the "
+            f"engine, of {format_gib(plan.gpu.memory_usable_bytes)}.",
+            "plain",
+            plan.bases["memory.deployment_bytes"],
+        ),
+        Headline(
+            "fit.sequences",
+            "Conversations at once",
+            room,
+            f"You asked for {asked:,} of "
+            f"{plan.scenario.workload.context_tokens:,} tokens each; one replica holds "
+            f"{_tokens(fit.capacity_tokens)} of KV cache.",
+            "good" if fit.sequences >= 1.2 * asked else "warn",
+            plan.bases["fit.sequences"],
+        ),
+        _quality(plan, catalogue),
+    )
+
+
+def team_sentences(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
+    """The same plan in each team's own words.
+
+    Parameters
+    ----------
+    plan : Plan
+    catalogue : Catalogue
+
+    Returns
+    -------
+    dict
+        ``data science`` and ``infrastructure``.
+
+    >>> from planner import Scenario, evaluate, load_catalogue
+    >>> c = load_catalogue()
+    >>> sorted(team_sentences(evaluate(Scenario(), c), c))
+    ['data science', 'infrastructure']
+    """
+    memory, fit, workload = plan.memory, plan.fit, plan.scenario.workload
+    share = memory.kv_cache_bytes / memory.total_bytes
+    spare = f"{plural(fit.idle_gpus, 'GPU slot')} stay free" if fit.idle_gpus else "no slot is free"
+    weight_only = (
+        f" {plan.gpu.name} has no {plan.weight_precision.name} arithmetic: it saves memory here "
+        "and unpacks to 16 bit to compute."
+        if plan.computed_as == "weight only"
+        else ""
+    )
+    return {
+        "data science": (
+            f"{plan.model.name} in {plan.weight_precision.name} with "
+            f"{plural(workload.concurrent_sequences, 'conversation')} of "
+            f"{workload.context_tokens:,} tokens: {share:.0%} of the memory is KV cache, so "
+            + (
+                "context length and concurrency decide."
+                if share > 0.5
+                else "the weights' precision decides."
+            )
+            + weight_only
+        ),
+        "infrastructure": (
+            f"{plural(fit.hosts, 'host')} with {plan.scenario.deployment.gpus_per_host} GPU "
+            f"slots, {plural(fit.gpus, 'GPU')} in use, {spare}; "
+            f"{format_gib(memory.free_bytes)} of the engine's share is free on each GPU. "
+            "No spare host is counted."
+        ),
+    }
+
+
+def _quality(plan: Plan, catalogue: Catalogue) -> Headline:
+    name = plan.weight_precision.name
+    recovery = catalogue.recoveries.get(plan.weight_precision.id)
+    if plan.weight_precision.bits_per_weight >= 16:
+        value, text, tone, basis = "100 %", f"{name} is the baseline.", "good", Basis.DERIVED
+    elif recovery is None:
+        value, tone, basis = "unknown", "warn", Basis.ASSUMED
+        text = f"No published comparison for {name} is in the catalogue; test it on your tasks."
+    else:
+        value = f"{100 * recovery.median:.1f} %"
+        tone = "good" if recovery.median >= 0.98 else "warn"
+        basis = recovery.basis
+        text = (
+            f"Median score that {name} keeps over "
+            f"{plural(recovery.rows, 'published comparison')}; the middle 80 % lie between "
+            f"{100 * recovery.low:.1f} and {100 * recovery.high:.1f} %."
+        )
+    return Headline("quality", "Quality kept", value, text, tone, basis)
+
+
+def _tokens(capacity_tokens: float) -> str:
+    return "no limit" if math.isinf(capacity_tokens) else f"{capacity_tokens:,.0f} tokens"

@@ -1,0 +1,283 @@
+"""The dashboards: one widget that carries a page, its state and its panels.
+
+The page's script sends requests (a changed field, undo, an upload); each gets
+one frame back. Requests come from any browser that can reach the server, so
+every value is checked as hostile; an expected failure answers with a sentence
+and the last good picture stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from planner.catalogue import architecture_from_text, load_catalogue
+from planner.errors import InvalidScenario, PlannerError
+from planner.scenario import FIELDS, Scenario
+from planner.workbook.controls import section
+from planner.workbook.panels import Panels, why
+from planner.workbook.state import BUG, WorkbookState
+
+STATIC = Path(__file__).parent / "static"
+ONE_DRAG_S = 1.0
+"""Changes of the same field closer together than this are one step of undo [s]."""
+UPLOAD_LIMIT_CHARACTERS = 2_000_000
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "The model": (
+        "workload.model_source",
+        "workload.model",
+        "workload.model_parameters",
+        "workload.config_json",
+        "deployment.weight_precision",
+        "deployment.kv_precision",
+    ),
+    "The conversations": ("workload.context_tokens", "workload.concurrent_sequences"),
+    "The hardware": (
+        "deployment.gpu",
+        "deployment.tensor_parallel",
+        "deployment.pipeline_parallel",
+        "deployment.gpus_per_host",
+    ),
+    "The engine": (
+        "deployment.engine",
+        "deployment.gpu_memory_utilization",
+        "deployment.engine_max_sequences",
+        "deployment.engine_batched_tokens",
+    ),
+}
+LINKS = (
+    (
+        "Start here",
+        "0-start-here.ipynb",
+        "The map of the workbook, and the scenario that both teams fill in.",
+    ),
+    (
+        "Will it fit?",
+        "1-will-it-fit.ipynb",
+        "What memory a model needs, how many GPUs hold it, how many conversations at once.",
+    ),
+)
+
+
+def will_it_fit(scenario: Scenario | None = None) -> Dashboard:
+    """The dashboard that answers: what memory, how many GPUs, how many conversations?
+
+    Parameters
+    ----------
+    scenario : Scenario, optional
+        Where to start; by default the shipped default scenario.
+
+    Returns
+    -------
+    Dashboard
+    """
+    catalogue = load_catalogue()
+    page = {
+        "id": "will-it-fit",
+        "kind": "dashboard",
+        "title": "Will it fit?",
+        "lead": "Shovel, spade or backhoe: the memory a model needs, and the GPUs that hold it.",
+        "sections": [section(title, paths, catalogue) for title, paths in SECTIONS.items()],
+        "charts": [
+            {
+                "id": "memory",
+                "title": "Memory on each GPU, by part",
+                "lead": "spread over more GPUs, each holds less",
+                "height": 300,
+            },
+            {
+                "id": "precisions",
+                "title": "GPUs by weight precision",
+                "lead": "fewer bits, fewer GPUs",
+                "height": 300,
+            },
+            {
+                "id": "map",
+                "title": "Every GPU, every precision",
+                "lead": "the smallest count that holds the load; a dash: it cannot",
+                "height": 520,
+            },
+            {
+                "id": "quality",
+                "title": "What each precision gives up",
+                "lead": "score kept in published comparisons: median and middle 80 %",
+                "height": 520,
+            },
+        ],
+        "links": _links("1-will-it-fit.ipynb"),
+    }
+    return Dashboard(page, WorkbookState(catalogue, scenario))
+
+
+def start_here(scenario: Scenario | None = None) -> Dashboard:
+    """The map of the workbook and the scenario card that both teams fill in.
+
+    Parameters
+    ----------
+    scenario : Scenario, optional
+
+    Returns
+    -------
+    Dashboard
+    """
+    catalogue = load_catalogue()
+    cards = {
+        "What data science asks for": (
+            "title",
+            *SECTIONS["The model"][:4],
+            *SECTIONS["The conversations"],
+            *SECTIONS["The model"][4:],
+        ),
+        "What infrastructure offers": SECTIONS["The hardware"] + SECTIONS["The engine"],
+    }
+    page = {
+        "id": "start-here",
+        "kind": "start",
+        "title": "The AI planning workbook",
+        "lead": "Fill in one scenario together; every dashboard answers for the same one.",
+        "sections": [section(title, paths, catalogue) for title, paths in cards.items()],
+        "charts": [],
+        "links": _links("0-start-here.ipynb"),
+    }
+    return Dashboard(page, WorkbookState(catalogue, scenario))
+
+
+class Dashboard(anywidget.AnyWidget):
+    """One page in the browser: its state on this side, its picture on the other."""
+
+    _esm = STATIC / "dashboard.js"
+    _css = STATIC / "dashboard.css"
+    page = traitlets.Dict().tag(sync=True)
+    first = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, page: dict[str, Any], state: WorkbookState) -> None:
+        self.state = state
+        self.panels = Panels(state, tuple(chart["id"] for chart in page["charts"]))
+        self._last_change = ("", 0.0)
+        super().__init__(page=page, first=self.panels.frame(0))
+        self.on_msg(lambda _widget, content, _buffers: self.receive(content))
+
+    def receive(self, request: Any) -> None:
+        """Answer one request of the page.
+
+        Parameters
+        ----------
+        request : dict
+            ``kind`` and ``seq``, and what the kind needs; anything else is refused with a
+            sentence.
+        """
+        request = request if isinstance(request, dict) else {}
+        seq = request.get("seq")
+        seq = seq if isinstance(seq, int) and not isinstance(seq, bool) else 0
+        answer: Callable[..., None] | None = {
+            "set": self._set,
+            "undo": self._undo,
+            "redo": self._redo,
+            "reset": self._reset,
+            "open": self._open,
+            "upload": self._upload,
+            "download": self._download,
+            "why": self._why,
+            "plotly": self._plotly,
+        }.get(str(request.get("kind")))
+        try:
+            if answer is None:
+                raise InvalidScenario("The page asked for something this workbook does not know.")
+            answer(request, seq)
+        except PlannerError as error:
+            self._send_frame(seq, error=str(error), path=getattr(error, "field", ""))
+        except Exception:
+            logging.getLogger(__name__).exception("request failed")
+            self._send_frame(seq, error=BUG)
+
+    def _send_frame(self, seq: int, *, notice: str = "", error: str = "", path: str = "") -> None:
+        frame = self.panels.frame(seq, notice)
+        if error:
+            frame["error"] = {"text": error, "path": path}
+        self.send(frame)
+
+    def _set(self, request: dict[str, Any], seq: int) -> None:
+        path, value = request.get("path"), request.get("value")
+        if path not in FIELDS or isinstance(value, dict | list):
+            raise InvalidScenario("The page changed a field that a scenario does not have.")
+        now = time.monotonic()
+        dragging = self._last_change[0] == path and now - self._last_change[1] < ONE_DRAG_S
+        self._last_change = (path, now)
+        self.state.change(path, _as_field(path, value, self.state.scenario), dragging=dragging)
+        self._send_frame(seq)
+
+    def _undo(self, request: dict[str, Any], seq: int) -> None:
+        self.state.undo()
+        self._send_frame(seq)
+
+    def _redo(self, request: dict[str, Any], seq: int) -> None:
+        self.state.redo()
+        self._send_frame(seq)
+
+    def _reset(self, request: dict[str, Any], seq: int) -> None:
+        self.state.reset()
+        self._send_frame(seq)
+
+    def _open(self, request: dict[str, Any], seq: int) -> None:
+        self.panels.forget_sent()
+        self.state.open(Scenario.from_query(str(request.get("query", ""))))
+        self._send_frame(seq)
+
+    def _upload(self, request: dict[str, Any], seq: int) -> None:
+        text, name = request.get("text"), str(request.get("name") or "The file")[:80]
+        if not isinstance(text, str) or len(text) > UPLOAD_LIMIT_CHARACTERS:
+            raise InvalidScenario(f"{name} is not a text file of at most 2 MB; choose another.")
+        if request.get("what") == "config":
+            model = architecture_from_text(text, name=name)
+            changes = {"workload.config_json": text, "workload.model_source": "config"}
+            self.state.replace(lambda: self.state.scenario.changed(changes))
+            notice = f"{name} is read as {model.name}. " + " ".join(model.notes)
+        else:
+            self.state.replace(lambda: Scenario.from_text(text, name))
+            notice = f"{name} is open."
+        self._send_frame(seq, notice="" if self.state.error else notice.strip())
+
+    def _download(self, request: dict[str, Any], seq: int) -> None:
+        form = "json" if request.get("format") == "json" else "yaml"
+        scenario = self.state.scenario
+        words = "".join(c if c.isalnum() else "-" for c in scenario.title.lower()).strip("-")
+        self.send(
+            {
+                "kind": "download",
+                "seq": seq,
+                "name": f"{words[:60] or 'scenario'}.{form}",
+                "text": scenario.to_text(form),
+                "mime": "application/json" if form == "json" else "application/yaml",
+            }
+        )
+
+    def _why(self, request: dict[str, Any], seq: int) -> None:
+        path = str(request.get("id"))
+        told = why(self.state.plan, path, self.state.catalogue)
+        self.send({"kind": "why", "seq": seq, "id": path, **told})
+
+    def _plotly(self, request: dict[str, Any], seq: int) -> None:
+        bundle = (STATIC / "vendor" / "plotly-cartesian.min.js").read_bytes()
+        self.send({"kind": "plotly", "seq": seq}, buffers=[bundle])
+
+
+def _as_field(path: str, value: Any, scenario: Scenario) -> Any:
+    """A number as the field's own kind: a browser knows no difference between 8 and 8.0."""
+    present = scenario.values()[path]
+    if isinstance(value, float) and value.is_integer() and not isinstance(present, float):
+        return int(value)
+    return value
+
+
+def _links(current: str) -> list[dict[str, Any]]:
+    return [
+        {"title": title, "href": href, "lead": lead, "current": href == current}
+        for title, href, lead in LINKS
+    ]

@@ -1,0 +1,165 @@
+"""The one state of a dashboard: the scenario, its plan and the last error. No widgets here.
+
+Data flows one way: a change makes a new scenario, the scenario a new plan, and
+whoever observes ``plan`` draws. A scenario that fails leaves the last good
+plan in place and its sentence in ``error``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from traitlets import Any, Bool, HasTraits, Unicode
+
+from planner.catalogue import Catalogue
+from planner.errors import PlannerError
+from planner.plan import evaluate
+from planner.scenario import Scalar, Scenario
+
+HISTORY = 200
+"""Scenarios kept for undo."""
+BUG = "Something went wrong in the workbook itself; the last good plan stays on screen."
+
+
+class WorkbookState(HasTraits):
+    """Scenario, plan and last error, with undo, redo and reset.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> state = WorkbookState(load_catalogue())
+    >>> state.change("workload.concurrent_sequences", 64)
+    True
+    >>> state.change("workload.concurrent_sequences", -1), state.error
+    (False, 'workload.concurrent_sequences is -1; it must be at least 1.')
+    >>> state.undo(); state.scenario.workload.concurrent_sequences
+    16
+    """
+
+    scenario = Any(help="The scenario shown by the controls.")
+    plan = Any(help="The plan of the last scenario that could be answered.")
+    error = Unicode("", help="One sentence, or empty.")
+    error_path = Unicode("", help="The field at fault, or empty.")
+    stale = Bool(False, help="The plan on screen is not the answer to the scenario shown.")
+
+    def __init__(self, catalogue: Catalogue, scenario: Scenario | None = None) -> None:
+        super().__init__()
+        self.catalogue = catalogue
+        self.first = scenario or Scenario()
+        self.scenario = self.first
+        self._past: list[Scenario] = []
+        self._future: list[Scenario] = []
+        self._dragged = ""
+        if not self._answer(self.first):
+            # There is always a last good plan: the default scenario's, until this one is mended.
+            self.plan = evaluate(Scenario(), catalogue)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an earlier scenario."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether an undone scenario can come back."""
+        return bool(self._future)
+
+    def change(self, path: str, value: Scalar, *, dragging: bool = False) -> bool:
+        """Set one field.
+
+        Parameters
+        ----------
+        path : str
+            Dotted path of a scenario field.
+        value : scalar
+        dragging : bool
+            Further changes of the same field belong to one step of undo.
+
+        Returns
+        -------
+        bool
+            Whether a new plan could be made.
+        """
+        same_drag = dragging and self._dragged == path
+        done = self.replace(
+            lambda: self.scenario.changed({path: value}), keep_history=not same_drag
+        )
+        self._dragged = path if dragging else ""
+        return done
+
+    def replace(self, make: Callable[[], Scenario], *, keep_history: bool = True) -> bool:
+        """Take a whole new scenario: an upload, a link, a change.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the scenario, or raises a :class:`~planner.errors.PlannerError`.
+        keep_history : bool
+            Whether the present scenario becomes a step of undo.
+
+        Returns
+        -------
+        bool
+            Whether a new plan could be made; if the scenario itself is not valid it is not
+            taken either.
+        """
+        try:
+            scenario = make()
+        except PlannerError as error:
+            self._fail(error)
+            return False
+        if scenario == self.scenario:
+            self.error, self.error_path = "", ""
+            return self._answer(scenario) if self.stale else True
+        if keep_history:
+            self._past = [*self._past[-HISTORY + 1 :], self.scenario]
+        self._future = []
+        return self._answer(scenario)
+
+    def undo(self) -> None:
+        """Go back one step; does nothing at the beginning."""
+        self._step(self._past, self._future)
+
+    def redo(self) -> None:
+        """Take back an undo; does nothing at the end."""
+        self._step(self._future, self._past)
+
+    def reset(self) -> None:
+        """Return to the scenario that the dashboard opened with; can be undone."""
+        self.replace(lambda: self.first)
+
+    def open(self, scenario: Scenario) -> None:
+        """Start over from this scenario, which reset will return to.
+
+        Parameters
+        ----------
+        scenario : Scenario
+        """
+        self.first = scenario
+        self._past, self._future = [], []
+        self._answer(scenario)
+
+    def _step(self, source: list[Scenario], target: list[Scenario]) -> None:
+        if source:
+            target.append(self.scenario)
+            self._dragged = ""
+            self._answer(source.pop())
+
+    def _answer(self, scenario: Scenario) -> bool:
+        """Show ``scenario``; replace the plan only if it can be answered."""
+        with self.hold_trait_notifications():
+            self.scenario = scenario
+            try:
+                plan = evaluate(scenario, self.catalogue)
+            except PlannerError as error:
+                self._fail(error)
+                self.stale = True
+                return False
+            except Exception:
+                logging.getLogger(__name__).exception("evaluation failed")
+                self.error, self.error_path, self.stale = BUG, "", True
+                return False
+            self.plan, self.error, self.error_path, self.stale = plan, "", "", False
+            return True
+
+    def _fail(self, error: PlannerError) -> None:
+        self.error, self.error_path = str(error), getattr(error, "field", "")
