@@ -70,7 +70,7 @@ def memory_by_part(plan: Plan, catalogue: Catalogue) -> Spec:
     memory = plan.gpu.memory_usable_bytes
     share = plan.scenario.deployment.gpu_memory_utilization
     bars.append(_line("GPU memory", names, memory, "solid"))
-    bars.append(_line(f"Engine's share ({share:.0%})", names, memory * share, "dot"))
+    bars.append(_line(f"engine's share, {share:.0%}", names, memory * share, "dot"))
     verdicts = [
         {
             "x": name,
@@ -88,9 +88,19 @@ def memory_by_part(plan: Plan, catalogue: Catalogue) -> Spec:
             "bargap": 0.35,
             "yaxis": {"title": {"text": "GiB on each GPU"}, "rangemode": "tozero"},
             "xaxis": {"type": "category"},
-            "legend": {"orientation": "h", "y": 1.16, "x": 0},
-            "annotations": verdicts,
-            "margin": {"l": 56, "r": 12, "t": 52, "b": 36},
+            "legend": {
+                "orientation": "h",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "x": 0,
+                "traceorder": "normal",
+            },
+            "annotations": [
+                *verdicts,
+                _line_label(f"GPU memory {format_gib(memory)}", memory, "bottom"),
+                _line_label(f"engine's share {share:.0%}", memory * share, "top"),
+            ],
+            "margin": {"l": 56, "r": 12, "t": 34, "b": 30},
         },
     }
 
@@ -115,7 +125,7 @@ def gpus_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
     """
     row = plan.options.gpus[plan.options.gpu_ids.index(plan.gpu.id)]
     chosen = plan.options.precision_ids.index(plan.weight_precision.id)
-    names = list(plan.options.precision_names)
+    names = list(plan.options.precision_labels)
     colours = [CHOSEN if i == chosen else OTHER for i in range(len(row))]
     return {
         "data": [
@@ -140,7 +150,7 @@ def gpus_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
                 "nticks": 6,
             },
             "xaxis": {"type": "category"},
-            "margin": {"l": 56, "r": 12, "t": 24, "b": 48},
+            "margin": {"l": 56, "r": 12, "t": 24, "b": 30},
         },
     }
 
@@ -172,7 +182,7 @@ def fit_map(plan: Plan, catalogue: Catalogue) -> Spec:
         "data": [
             {
                 "type": "heatmap",
-                "x": list(options.precision_names),
+                "x": list(options.precision_labels),
                 "y": list(options.gpu_names),
                 "z": [[_none(v) for v in line] for line in colour],
                 "text": [[_count(v) for v in line] for line in counts],
@@ -228,7 +238,7 @@ def quality_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
     """
     names, medians, above, below, notes, colours = [], [], [], [], [], []
     for identity, name in zip(
-        plan.options.precision_ids, plan.options.precision_names, strict=True
+        plan.options.precision_ids, plan.options.precision_labels, strict=True
     ):
         recovery = catalogue.recoveries.get(identity)
         if recovery is None:
@@ -302,7 +312,7 @@ def captions(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
     row = plan.options.gpus[plan.options.gpu_ids.index(plan.gpu.id)]
     by_precision = ", ".join(
         f"{name} {_count(count)}"
-        for name, count in zip(plan.options.precision_names, row, strict=True)
+        for name, count in zip(plan.options.precision_labels, row, strict=True)
         if not np.isnan(count)
     )
     finite = plan.options.gpus[np.isfinite(plan.options.gpus)]
@@ -341,6 +351,21 @@ def _line(name: str, names: list[str], value_bytes: float, dash: str) -> Spec:
         "y": [float(value_bytes / GIB)] * len(names),
         "line": {"color": LIMIT, "width": 2, "dash": dash},
         "hovertemplate": f"{name}: %{{y:.3~g}} GiB<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def _line_label(text: str, value_bytes: float, anchor: str) -> Spec:
+    """Words at the right end of a line, above or below it."""
+    return {
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "right",
+        "y": float(value_bytes / GIB),
+        "yanchor": anchor,
+        "text": text,
+        "showarrow": False,
+        "font": {"color": LIMIT},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from planner.catalogue import Architecture, Catalogue, architecture_from_text, l
 from planner.errors import InvalidScenario, PlannerError
 from planner.plan import Plan, answer_paths, evaluate, explain
 from planner.report import headlines, team_sentences
-from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example
+from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example, one_line
 from planner.units import GIB, format_billions, format_number
 
 
@@ -35,14 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without "×" is no reason to stop
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
     except PlannerError as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read us has had enough; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,16 +113,20 @@ def _scenario(options: argparse.Namespace) -> Scenario:
     for assignment in options.set:
         path, equals, value = assignment.partition("=")
         if not equals:
-            raise InvalidScenario(f"--set {assignment} has no '='; write FIELD=VALUE.")
-        changes[path] = _scalar(value)
+            raise InvalidScenario(f"--set {one_line(assignment)} has no '='; write FIELD=VALUE.")
+        changes[path] = _scalar(value, is_text=isinstance(scenario.values().get(path), str))
     return scenario.changed(changes) if changes else scenario
 
 
-def _scalar(text: str) -> object:
+def _scalar(text: str, is_text: bool) -> object:
+    """What was meant: ``8``, ``1e3`` and ``null`` are words only where words are expected."""
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    if is_text:
+        return value if isinstance(value, str) else text
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read_config(path: str) -> str:
@@ -123,7 +135,7 @@ def _read_config(path: str) -> str:
             raw = file.read(2 * FILE_LIMIT_BYTES + 1)
     except OSError as error:
         raise InvalidScenario(
-            f"{path} cannot be read ({error.strerror}); check the path."
+            f"{one_line(path, 200)} cannot be read ({error.strerror}); check the path."
         ) from None
     return raw.decode("utf-8", "replace")
 
@@ -139,7 +151,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _told(plan: Plan, catalogue: Catalogue) -> str:
-    lines = [plan.scenario.title, "=" * len(plan.scenario.title), ""]
+    title = one_line(plan.scenario.title, 120)
+    lines = [title, "=" * len(title), ""]
     for headline in headlines(plan, catalogue):
         lines += [f"{headline.title}: {headline.value}  [{headline.basis.words}]"]
         lines += [f"  {headline.text}", ""]

@@ -151,8 +151,11 @@ class WorkbookKernelManager(AsyncMappingKernelManager):
         if self._kernel_connections.get(kernel_id, 0) > 0:
             await super().cull_kernel_if_idle(kernel_id)
             return
+        # In a crowd a page may take longer than this to render, before it can connect.
+        working = self._kernels[kernel_id].execution_state in ("starting", "busy")
+        grace_s = self.orphan_grace_s * (10 if working else 1)
         now = time.monotonic()
-        if now - self._alone_since.setdefault(kernel_id, now) >= self.orphan_grace_s:
+        if now - self._alone_since.setdefault(kernel_id, now) >= grace_s:
             self.log.info("Ending kernel %s: it has had no page for a while.", kernel_id)
             await ensure_async(self.shutdown_kernel(kernel_id))
 
@@ -300,7 +303,7 @@ class WorkbookServer(Voila):
             if not any(part.startswith(".") for part in path.parts)
         )
 
-    def add_chart_bundle(self):
+    def _add_chart_bundle(self):
         """Show the template the chart bundle, which lies in the package for JupyterLab's sake.
 
         Voila joins folders of one template that lie on several of Jupyter's paths, so a
@@ -323,7 +326,7 @@ class WorkbookServer(Voila):
         # A profile of the server's own: no history shared between kernels, and none of the
         # user's start-up files.
         os.environ["IPYTHONDIR"] = str(Path(self.connection_dir, "ipython"))
-        self.add_chart_bundle()
+        self._add_chart_bundle()
         settings = super().init_settings()
         self.kernel_manager.allowed_message_types = ALLOWED_MESSAGES
 
@@ -385,19 +388,5 @@ class WorkbookServer(Voila):
             self.stop()
 
 
-def main() -> None:
-    """Run the server with the arguments of the command line.
-
-    Returns
-    -------
-    None
-
-    Examples
-    --------
-    The arguments are written by :func:`planner.publish.voila_command`.
-    """
-    WorkbookServer.launch_instance()
-
-
 if __name__ == "__main__":
-    main()
+    WorkbookServer.launch_instance()

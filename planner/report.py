@@ -10,9 +10,9 @@ from planner.plan import Plan
 from planner.units import format_gib, format_number, plural
 
 TOOLS = {
-    "shovel": "A shovel: one GPU digs this hole.",
-    "spade": "A spade: several GPUs in one host.",
-    "backhoe": "A backhoe: several hosts working as one.",
+    "shovel": "A shovel: one GPU is enough.",
+    "spade": "A spade: several GPUs of one host.",
+    "backhoe": "A backhoe: several hosts.",
 }
 
 
@@ -51,13 +51,13 @@ def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:
     asked = plan.scenario.workload.concurrent_sequences
     room = "any number of" if math.isinf(fit.sequences) else format_number(fit.sequences, 1)
     layout = f"{plural(fit.replicas, 'replica')} of {plural(fit.gpus_per_replica, 'GPU')}"
+    hosts = f" in {plural(fit.hosts, 'host')}" if fit.hosts > 1 else ""
     return (
         Headline(
             "fit.gpus",
             "How many GPUs",
             f"{fit.gpus:,} × {plan.gpu.name}",
-            f"{TOOLS[fit.tool]} {layout}; {plural(fit.hosts, 'host')}"
-            + (f" with {plural(fit.idle_gpus, 'GPU')} left over." if fit.idle_gpus else "."),
+            f"{TOOLS[fit.tool]} {layout.capitalize()}{hosts}.",
             {"shovel": "good", "spade": "good"}.get(fit.tool, "warn"),
             plan.bases["fit.gpus"],
         ),
@@ -65,10 +65,10 @@ def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:
             "memory.deployment_bytes",
             "What memory it needs",
             format_gib(memory.deployment_bytes),
-            f"On each GPU {format_gib(memory.weights_bytes)} weights, "
-            f"{format_gib(memory.kv_cache_bytes)} KV cache and "
-            f"{format_gib(memory.activations_bytes + memory.runtime_reserve_bytes)} for the "
-            f"engine, of {format_gib(plan.gpu.memory_usable_bytes)}.",
+            f"Each GPU: {format_gib(memory.weights_bytes)} weights, "
+            f"{format_gib(memory.kv_cache_bytes)} KV cache, "
+            f"{format_gib(memory.activations_bytes + memory.runtime_reserve_bytes)} engine, "
+            f"of {format_gib(plan.gpu.memory_usable_bytes)}.",
             "plain",
             plan.bases["memory.deployment_bytes"],
         ),
@@ -76,9 +76,8 @@ def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:
             "fit.sequences",
             "Conversations at once",
             room,
-            f"You asked for {asked:,} of "
-            f"{plan.scenario.workload.context_tokens:,} tokens each; one replica holds "
-            f"{_tokens(fit.capacity_tokens)} of KV cache.",
+            f"fit; you asked for {asked:,} of {plan.scenario.workload.context_tokens:,} tokens. "
+            f"A replica holds {_tokens(fit.capacity_tokens)}.",
             "good" if fit.sequences >= 1.2 * asked else "warn",
             plan.bases["fit.sequences"],
         ),
@@ -138,7 +137,7 @@ def _quality(plan: Plan, catalogue: Catalogue) -> Headline:
     name = plan.weight_precision.name
     recovery = catalogue.recoveries.get(plan.weight_precision.id)
     if plan.weight_precision.bits_per_weight >= 16:
-        value, text, tone, basis = "100 %", f"{name} is the baseline.", "good", Basis.DERIVED
+        value, text, tone, basis = "100 %", f"{name} is the baseline itself.", "good", Basis.DERIVED
     elif recovery is None:
         value, tone, basis = "unknown", "warn", Basis.ASSUMED
         text = f"No published comparison for {name} is in the catalogue; test it on your tasks."
@@ -147,9 +146,9 @@ def _quality(plan: Plan, catalogue: Catalogue) -> Headline:
         tone = "good" if recovery.median >= 0.98 else "warn"
         basis = recovery.basis
         text = (
-            f"Median score that {name} keeps over "
-            f"{plural(recovery.rows, 'published comparison')}; the middle 80 % lie between "
-            f"{100 * recovery.low:.1f} and {100 * recovery.high:.1f} %."
+            f"of the score is kept by {plan.weight_precision.label}: median of "
+            f"{plural(recovery.rows, 'published comparison')}, most from "
+            f"{100 * recovery.low:.1f} to {100 * recovery.high:.1f} %."
         )
     return Headline("quality", "Quality kept", value, text, tone, basis)
 

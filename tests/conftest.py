@@ -117,9 +117,7 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def serve_notebooks(
-    start_server: Callable[..., Server], repository: Path
-) -> Callable[..., Server]:
+def serve_notebooks(start_server: Callable[..., Server], repository: Path) -> Callable[..., Server]:
     """Serve a folder of notebooks as `planner serve --port 0` would.
 
     ``serve_notebooks(folder, **options)`` takes the options of `voila_command`; a list

@@ -301,6 +301,11 @@ class Precision:
     note: str = ""
     aliases: tuple[str, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """The name without what stands in brackets or after a comma, for an axis."""
+        return self.name.split(" (")[0].split(",")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -366,5 +371,3 @@ class Term:
     data_science: str
     infrastructure: str
     see: str = ""
-
-

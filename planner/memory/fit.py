@@ -303,4 +303,5 @@ def _whole(pool_bytes: Any, each_bytes: Any) -> Any:
     """How many whole pieces the pool holds; none when it is negative."""
     with np.errstate(divide="ignore", invalid="ignore"):
         count = np.floor(np.maximum(pool_bytes, 0.0) / each_bytes)
-    return np.where(np.asarray(each_bytes) > 0, count, np.inf)
+    unlimited = np.where(np.asarray(pool_bytes) >= 0, np.inf, 0.0)
+    return np.where(np.asarray(each_bytes) > 0, count, unlimited)

@@ -224,7 +224,8 @@ def _layers_per_group(architecture: Architecture) -> Any:
         return 1.0
     smallest = np.minimum.reduce(np.broadcast_arrays(*present)) if len(present) > 1 else present[0]
     largest = np.maximum.reduce(np.broadcast_arrays(*counts)) if len(counts) > 1 else counts[0]
-    return np.where(largest < 1.5 * smallest, largest, smallest)
+    size = np.where(largest < 1.5 * smallest, largest, smallest)
+    return np.where(largest > 0, size, 1.0)  # An embedding model has no layers with state.
 
 
 def _group_bytes(group: StateGroup, entries: Any, kv_bits: Any, n: Any, p: Any) -> Any:

@@ -169,6 +169,9 @@ def kv_head_share(architecture: Architecture, tensor_parallel: Any) -> Any:
 def heads_per_rank(kv_heads: Any, tensor_parallel: Any) -> Any:
     """KV heads that one tensor-parallel rank stores: ``ceil(K/n)``.
 
+    A generic model's KV heads are an interpolated, broken number; they divide
+    evenly down to one per rank, so that one rank holds no more than there are.
+
     Parameters
     ----------
     kv_heads : float or array [1]
@@ -180,8 +183,13 @@ def heads_per_rank(kv_heads: Any, tensor_parallel: Any) -> Any:
 
     >>> [float(heads_per_rank(8, n)) for n in (1, 4, 8, 16)]
     [8.0, 2.0, 1.0, 1.0]
+    >>> [float(heads_per_rank(2.5, n)) for n in (1, 2, 4)]
+    [2.5, 1.25, 1.0]
     """
-    return np.ceil(kv_heads / np.asarray(tensor_parallel, dtype=float))
+    heads = np.asarray(kv_heads, dtype=float)
+    even = heads / np.asarray(tensor_parallel, dtype=float)
+    whole = heads == np.floor(heads)
+    return np.where(whole, np.ceil(even), np.maximum(even, np.minimum(heads, 1.0)))
 
 
 def _stage_share(layers: Any, pipeline_parallel: Any) -> Any:

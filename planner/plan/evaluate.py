@@ -345,7 +345,7 @@ def _option_table(choice: _Choice, catalogue: Catalogue) -> OptionTable:
         gpu_ids=tuple(gpu.id for gpu in gpus),
         gpu_names=tuple(gpu.name for gpu in gpus),
         precision_ids=tuple(precision.id for precision in precisions),
-        precision_names=tuple(precision.name for precision in precisions),
+        precision_labels=tuple(precision.label for precision in precisions),
         gpus=np.where(able, best.gpus, np.nan),
     )
 

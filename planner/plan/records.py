@@ -276,7 +276,8 @@ class OptionTable:
     gpu_ids: tuple[str, ...]
     gpu_names: tuple[str, ...]
     precision_ids: tuple[str, ...]
-    precision_names: tuple[str, ...]
+    precision_labels: tuple[str, ...]
+    """Short names for the axis of a picture."""
     gpus: np.ndarray
     """Shape (GPUs, precisions) [gpu]; infinite where nothing fits, not-a-number where the GPU
     cannot compute the format."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from planner.catalogue import find_data
 from planner.errors import InvalidScenario
 from planner.scenario import link
 from planner.scenario.fields import Deployment, Scalar, Section, Variant, Workload, quantity
-from planner.scenario.reading import one_sentence, parse_document, unknown_key
+from planner.scenario.reading import one_line, one_sentence, parse_document, unknown_key
 
 __all__ = [
     "EXAMPLES",
@@ -33,10 +34,13 @@ __all__ = [
     "Workload",
     "field_schema",
     "load_example",
+    "one_line",
 ]
 
 FILE_LIMIT_BYTES = 1_000_000
 """Largest scenario file that is read [byte]."""
+TITLE_CHARACTERS = 120
+"""Longest title [character]."""
 
 
 class Scenario(Section):
@@ -51,7 +55,8 @@ class Scenario(Section):
     """
 
     title: Annotated[
-        str, quantity("Name of the plan.", label="Title", control="text", max_length=120)
+        str,
+        quantity("Name of the plan.", label="Title", control="text", max_length=TITLE_CHARACTERS),
     ] = "A new plan"
     description: Annotated[
         str, quantity("What it is for.", label="Description", control="text", max_length=2000)
@@ -66,6 +71,13 @@ class Scenario(Section):
         if isinstance(value, dict):
             return tuple({"name": str(k), "changes": v} for k, v in value.items())
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("variants")
+    @classmethod
+    def _variants_differ(cls, value: tuple[Variant, ...]) -> tuple[Variant, ...]:
+        if len({variant.name for variant in value}) < len(value):
+            raise ValueError("two variants of one name")
+        return value
 
     @field_serializer("variants")
     def _variants_to_mapping(self, value: tuple[Variant, ...]) -> dict[str, dict[str, Scalar]]:
@@ -125,9 +137,12 @@ class Scenario(Section):
         for variant in self.variants:
             if variant.name == name:
                 base = self.changed(dict(variant.changes))
-                return base.model_copy(update={"title": f"{self.title}: {name}", "variants": ()})
-        names = ", ".join(v.name for v in self.variants) or "none"
-        raise InvalidScenario(f"There is no variant '{name}' in this scenario; it has: {names}.")
+                title = f"{base.title[: TITLE_CHARACTERS - len(name) - 2]}: {name}"
+                return base.model_copy(update={"title": title, "variants": ()})
+        names = ", ".join(one_line(v.name) for v in self.variants) or "none"
+        raise InvalidScenario(
+            f"There is no variant '{one_line(name)}' in this scenario; it has: {names}."
+        )
 
     def values(self) -> dict[str, Scalar]:
         """Every field by its dotted path, variants left out.
@@ -208,7 +223,9 @@ class Scenario(Section):
             try:
                 scenario.changed(dict(variant.changes))
             except InvalidScenario as error:
-                raise InvalidScenario(f"In variant '{variant.name}': {error}") from None
+                raise InvalidScenario(
+                    f"In variant '{one_line(variant.name)}': {error}", field="variants"
+                ) from None
         return scenario
 
     @classmethod
@@ -238,7 +255,11 @@ class Scenario(Section):
             return json.dumps(document, indent=2) + "\n"
         import yaml
 
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=88)
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=88)
+        if any(c in text for c in "\x85\u2028\u2029\ufeff"):
+            # PyYAML writes these line breaks and marks as they are and reads them as others.
+            text = yaml.safe_dump(document, sort_keys=False, width=88)
+        return text
 
     @classmethod
     def from_text(cls, text: str, name: str = "The scenario") -> Scenario:
@@ -264,6 +285,7 @@ class Scenario(Section):
             ...
         planner.errors.InvalidScenario: The scenario is empty; choose a scenario ...
         """
+        name = one_line(name)
         if len(text.encode("utf-8", "replace")) > FILE_LIMIT_BYTES:
             raise InvalidScenario(
                 f"{name} is larger than {FILE_LIMIT_BYTES // 1000:,} kB, too large for a "
@@ -284,20 +306,34 @@ class Scenario(Section):
         path : str or Path
             ``.json`` is written as JSON, anything else as YAML.
 
+        Raises
+        ------
+        InvalidScenario
+            The folder or the file cannot be written.
+
         >>> import tempfile; folder = tempfile.mkdtemp()
         >>> Scenario().save(f"{folder}/plan.yaml"); Scenario.load(f"{folder}/plan.yaml").title
         'A new plan'
         """
         path = Path(path)
         text = self.to_text("json" if path.suffix.lower() == ".json" else "yaml")
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        # A colleague's link and permissions stay as they are: this is a shared document.
+        target = path.resolve()
+        temporary = target.with_name(f".planner-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with temporary.open("x", encoding="utf-8", newline="\n") as file:
                 file.write(text)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        except OSError as error:
+            raise InvalidScenario(
+                f"{one_line(path, 200)} cannot be written ({error.strerror}); choose another place."
+            ) from None
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Scenario:
@@ -327,12 +363,16 @@ class Scenario(Section):
                 raw = file.read(FILE_LIMIT_BYTES + 1)
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:
+            if len(raw) <= FILE_LIMIT_BYTES:
+                raise InvalidScenario(
+                    f"{one_line(path.name)} is not UTF-8 text; "
+                    "choose a scenario saved by the workbook."
+                ) from None
+            text = raw.decode("utf-8", "replace")  # cut within a character: say that it is large
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a file name"
             raise InvalidScenario(
-                f"{path.name} is not UTF-8 text; choose a scenario saved by the workbook."
-            ) from None
-        except OSError as error:
-            raise InvalidScenario(
-                f"{path} cannot be read ({error.strerror}); check the path."
+                f"{one_line(path, 200)} cannot be read ({reason}); check the path."
             ) from None
         return cls.from_text(text, name=path.name)
 
@@ -404,7 +444,9 @@ def load_example(name: str) -> Scenario:
     'Chat assistant for a department'
     """
     if name not in EXAMPLES:
-        raise InvalidScenario(f"There is no example '{name}'; choose from {', '.join(EXAMPLES)}.")
+        raise InvalidScenario(
+            f"There is no example '{one_line(name)}'; choose from {', '.join(EXAMPLES)}."
+        )
     return Scenario.load(find_data() / "scenarios" / f"{name}.yaml")
 
 

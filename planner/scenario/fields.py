@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic_core import PydanticCustomError
 
 Scalar = bool | int | float | str | None
 
@@ -164,6 +165,14 @@ class Deployment(Section):
     >>> Deployment().gpus_per_host
     8
     """
+
+    @field_validator("tensor_parallel", "pipeline_parallel", "gpus_per_host", mode="before")
+    @classmethod
+    def _true_is_not_one(cls, value: Any) -> Any:
+        # A literal is compared by equality, and to Python true is equal to 1.
+        if isinstance(value, bool):
+            raise PydanticCustomError("int_type", "not a number")
+        return value
 
     gpu: Annotated[
         str,

@@ -38,10 +38,10 @@ def pack(document: dict[str, Any]) -> str:
     >>> unpack(pack({"title": "A plan"}))
     {'title': 'A plan'}
     """
-    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(document, separators=(",", ":"))
     packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
     query = f"s={VERSION}{packed}"
-    if len(query) > LIMIT_CHARACTERS:
+    if len(query) > LIMIT_CHARACTERS or len(text) >= LIMIT_BYTES:  # ASCII: a byte a character
         raise InvalidScenario(
             "This scenario is too large for a link; download it as a file instead."
         )

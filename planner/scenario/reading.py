@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -10,10 +11,38 @@ from typing import Any
 from pydantic import ValidationError
 
 from planner.errors import InvalidScenario
+from planner.units import format_number
+
+MOST_NODES = 20_000
+"""Keys and values that a document may have; twenty variants of every field have under 2,000."""
+
+
+def one_line(text: Any, longest: int = 80) -> str:
+    """Somebody else's words as they may stand in a sentence: short, printable, on one line.
+
+    Parameters
+    ----------
+    text : any
+    longest : int
+        Characters kept.
+
+    Returns
+    -------
+    str
+
+    >>> one_line(" a\\nplan\\x1b[2J.yaml"), one_line("x" * 100, 5)
+    ('a plan [2J.yaml', 'xx...')
+    """
+    kept = str(text)[: 10 * longest]
+    words = " ".join("".join(c if c.isprintable() else " " for c in kept).split())
+    return words if len(words) <= longest else f"{words[: longest - 3]}..."
 
 
 def parse_document(text: str, name: str) -> Any:
-    """YAML (and so JSON) to plain data; aliases and repeated keys are refused.
+    """JSON or YAML to plain data; aliases and repeated keys are refused.
+
+    A text that starts like JSON is read as JSON first: YAML 1.1 takes ``7e10`` for a word,
+    refuses tabs and halves characters that JSON escapes as a pair.
 
     Parameters
     ----------
@@ -33,36 +62,83 @@ def parse_document(text: str, name: str) -> Any:
     >>> parse_document("title: A plan", "plan.yaml")
     {'title': 'A plan'}
     """
+    text = text.lstrip("\ufeff")
+    unreadable = InvalidScenario(
+        f"{name} is not a text that can be read as YAML or JSON; "
+        "choose a scenario saved by the workbook."
+    )
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=lambda pairs: _unrepeated(pairs, name))
+        except json.JSONDecodeError:
+            pass  # YAML may start with a brace too, and says at which line it ends
+        except (ValueError, RecursionError):
+            raise unreadable from None
+    return _parse_yaml(text, name, unreadable)
+
+
+def _unrepeated(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InvalidScenario(f"{name} gives '{one_line(key, 40)}' twice; keep one.")
+        found[key] = value
+    return found
+
+
+def _parse_yaml(text: str, name: str, unreadable: InvalidScenario) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
+        nodes = 0
+
         def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nodes += 1
+            if self.nodes > MOST_NODES:
+                raise InvalidScenario(
+                    f"{name} has more than {MOST_NODES:,} entries, too many for a scenario; "
+                    "choose a file saved by the workbook."
+                )
             if self.check_event(yaml.events.AliasEvent):
                 raise InvalidScenario(f"{name} uses YAML aliases; write the values out.")
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [key.value for key, _ in node.value]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise InvalidScenario(
-                    f"{name} gives '{twice}' twice (line {node.start_mark.line + 1} on); keep one."
-                )
+            seen = set()
+            for key in (key.value for key, _ in node.value if isinstance(key.value, str)):
+                if key in seen:
+                    raise InvalidScenario(
+                        f"{name} gives '{one_line(key, 40)}' twice "
+                        f"(line {node.start_mark.line + 1} on); keep one."
+                    )
+                seen.add(key)
             return super().construct_mapping(node, deep)
 
     try:
         return yaml.load(text, Loader)
+    except yaml.constructor.ConstructorError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidScenario(
+            f"{name} has a YAML tag or key at line {line} that a scenario cannot hold; "
+            "write plain names and values."
+        ) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidScenario(
             f"{name} is not valid YAML or JSON at line {line}; "
             "it may be cut off, so download or export it again."
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InvalidScenario(
-            f"{name} is not a text that can be read as YAML or JSON; "
-            "choose a scenario saved by the workbook."
-        ) from None
+    # PyYAML lets its own slips through when a tag and its text disagree (!!bool maybe).
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):
+        raise unreadable from None
 
 
 def unknown_key(path: str, known: Iterable[str]) -> str:
@@ -80,6 +156,7 @@ def unknown_key(path: str, known: Iterable[str]) -> str:
     >>> unknown_key("workload.contxt", ["workload.context_tokens"])
     'workload.contxt is not a field of a scenario; did you mean workload.context_tokens?'
     """
+    path = one_line(path)
     near = difflib.get_close_matches(path, sorted(known), n=1)
     hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(sorted(known))}."
     return f"{path} is not a field of a scenario; {hint}"
@@ -87,10 +164,19 @@ def unknown_key(path: str, known: Iterable[str]) -> str:
 
 def _shown(value: Any) -> str:
     """A value as it may be quoted in a sentence: short, on one line."""
-    if isinstance(value, dict | list | tuple):
-        return "a list or a group of fields"
-    text = " ".join(str(value).split())
-    text = text if len(text) <= 40 else text[:37] + "..."
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "a huge number" if value > 0 else "a huge negative number"
+    if isinstance(value, dict):
+        return "a group of fields"
+    if isinstance(value, list | tuple | set | bytes):
+        return "a list"
+    text = one_line(value, 40)
     return f"'{text}'" if isinstance(value, str) else text
 
 
@@ -109,23 +195,30 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
     """
     words = {part for path in known for part in path.split(".")} | {"variants"}
     problem = error.errors(include_url=False)[0]
-    kind, context = problem["type"], problem.get("ctx", {})
+    kind, context, given = problem["type"], problem.get("ctx", {}), problem.get("input")
     location = [str(part) for part in problem["loc"] if str(part) in words]
     path = ".".join(location) or "The scenario"
-    if kind == "extra_forbidden":
-        path = ".".join(str(part) for part in problem["loc"])
+    if kind in ("extra_forbidden", "invalid_key"):
+        path = one_line(".".join(str(part) for part in problem["loc"]))
         return InvalidScenario(unknown_key(path, known), field=path)
-    value = _shown(problem.get("input"))
-    if isinstance(problem.get("input"), float) and math.isnan(problem["input"]):
-        value = "not a number"
+    if path == "variants":
+        return InvalidScenario(
+            "variants must be up to 20 different names of 1 to 60 characters, each with a group of field "
+            "paths and their values; see the shipped examples.",
+            field=path,
+        )
+    value = _shown(given)
     allowed = {
-        "greater_than_equal": f"it must be at least {context.get('ge', '')}",
-        "less_than_equal": f"it must be at most {context.get('le', '')}",
-        "int_type": "it must be a whole number, without quotes",
+        "greater_than_equal": f"it must be at least {format_number(context.get('ge', 0), 12)}",
+        "less_than_equal": f"it must be at most {format_number(context.get('le', 0), 12)}",
+        "int_type": "it must be a whole number"
+        + (", without quotes" if isinstance(given, str) else ""),
         "int_from_float": "it must be a whole number",
-        "float_type": "it must be a number, written like 70000000000 or 70.0e+9, without quotes",
+        "float_type": "it must be a number, written like 70000000000 or 70.0e+9"
+        + (", without quotes" if isinstance(given, str) else ""),
         "finite_number": "it must be a finite number",
         "string_type": "it must be text",
+        "string_unicode": "it must be text of whole characters",
         "string_too_short": "it must not be empty",
         "string_too_long": f"it may have at most {context.get('max_length', '')} characters",
         "literal_error": f"it must be one of {context.get('expected', '')}",

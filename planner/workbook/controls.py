@@ -143,4 +143,6 @@ def _gpu(gpu: Accelerator) -> dict[str, Any]:
 
 def _precisions(catalogue: Catalogue, uses: tuple[str, ...]) -> list[dict[str, Any]]:
     chosen: list[Precision] = [p for p in catalogue.precisions.values() if p.use in uses]
-    return [_option(p.id, p.name, "", f"{format_number(p.bits_per_weight, 4)} bit") for p in chosen]
+    return [
+        _option(p.id, p.name, "", f"{format_number(p.bits_per_weight)} bits stored") for p in chosen
+    ]

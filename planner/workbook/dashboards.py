@@ -19,7 +19,7 @@ import traitlets
 
 from planner.catalogue import architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
-from planner.scenario import FIELDS, Scenario
+from planner.scenario import FIELDS, Scenario, one_line
 from planner.workbook.controls import section
 from planner.workbook.panels import Panels, why
 from planner.workbook.state import BUG, WorkbookState
@@ -177,6 +177,7 @@ class Dashboard(anywidget.AnyWidget):
         seq = request.get("seq")
         seq = seq if isinstance(seq, int) and not isinstance(seq, bool) else 0
         answer: Callable[..., None] | None = {
+            "hello": self._hello,
             "set": self._set,
             "undo": self._undo,
             "redo": self._redo,
@@ -203,14 +204,19 @@ class Dashboard(anywidget.AnyWidget):
             frame["error"] = {"text": error, "path": path}
         self.send(frame)
 
+    def _hello(self, request: dict[str, Any], seq: int) -> None:
+        """A view that has just opened, perhaps long after the first: all that there is now."""
+        self.panels.forget_sent()
+        self._send_frame(seq)
+
     def _set(self, request: dict[str, Any], seq: int) -> None:
         path, value = request.get("path"), request.get("value")
-        if path not in FIELDS or isinstance(value, dict | list):
+        if path not in FIELDS:
             raise InvalidScenario("The page changed a field that a scenario does not have.")
         now = time.monotonic()
         dragging = self._last_change[0] == path and now - self._last_change[1] < ONE_DRAG_S
         self._last_change = (path, now)
-        self.state.change(path, _as_field(path, value, self.state.scenario), dragging=dragging)
+        self.state.change(path, _whole(value), dragging=dragging)
         self._send_frame(seq)
 
     def _undo(self, request: dict[str, Any], seq: int) -> None:
@@ -231,7 +237,7 @@ class Dashboard(anywidget.AnyWidget):
         self._send_frame(seq)
 
     def _upload(self, request: dict[str, Any], seq: int) -> None:
-        text, name = request.get("text"), str(request.get("name") or "The file")[:80]
+        text, name = request.get("text"), one_line(request.get("name") or "The file")
         if not isinstance(text, str) or len(text) > UPLOAD_LIMIT_CHARACTERS:
             raise InvalidScenario(f"{name} is not a text file of at most 2 MB; choose another.")
         if request.get("what") == "config":
@@ -259,7 +265,7 @@ class Dashboard(anywidget.AnyWidget):
         )
 
     def _why(self, request: dict[str, Any], seq: int) -> None:
-        path = str(request.get("id"))
+        path = one_line(request.get("id"))
         told = why(self.state.plan, path, self.state.catalogue)
         self.send({"kind": "why", "seq": seq, "id": path, **told})
 
@@ -268,12 +274,9 @@ class Dashboard(anywidget.AnyWidget):
         self.send({"kind": "plotly", "seq": seq}, buffers=[bundle])
 
 
-def _as_field(path: str, value: Any, scenario: Scenario) -> Any:
-    """A number as the field's own kind: a browser knows no difference between 8 and 8.0."""
-    present = scenario.values()[path]
-    if isinstance(value, float) and value.is_integer() and not isinstance(present, float):
-        return int(value)
-    return value
+def _whole(value: Any) -> Any:
+    """A whole number as such: a browser knows no difference between 8 and 8.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _links(current: str) -> list[dict[str, Any]]:

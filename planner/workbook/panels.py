@@ -9,10 +9,12 @@ from planner.charts import CHARTS, captions
 from planner.errors import PlannerError
 from planner.plan import Plan, explain
 from planner.report import Headline, headlines, team_sentences
+from planner.scenario import Scalar, Scenario
 from planner.units import format_billions, format_number
 from planner.workbook.state import WorkbookState
 
 Frame = dict[str, Any]
+CONFIG = "workload.config_json"
 
 
 class Panels:
@@ -47,7 +49,7 @@ class Panels:
         return {
             "kind": "frame",
             "seq": seq,
-            "values": state.scenario.values(),
+            "values": _values(state.scenario),
             "hints": _hints(state.plan, state.stale),
             "headlines": _headlines(state.plan, state.catalogue),
             "charts": self._changed_charts(),
@@ -196,10 +198,25 @@ def _card(headline: Headline) -> dict[str, Any]:
     }
 
 
+def _values(scenario: Scenario) -> dict[str, Scalar]:
+    """The last valid scenario's fields, whatever was typed since.
+
+    The page reads a config.json only by uploading one; its text stays here and only its size
+    travels, so that a drag does not carry it to and fro.
+    """
+    values = scenario.values()
+    text = str(values[CONFIG])
+    values[CONFIG] = f"config.json, {len(text):,} characters" if text else ""
+    return values
+
+
 def _hints(plan: Plan, stale: bool) -> dict[str, str]:
-    """A short live line under some controls."""
-    if stale:
-        return {}
+    """A short live line under some controls; blank lines when the plan is not this scenario's."""
+    hints = _live_hints(plan)
+    return dict.fromkeys(hints, "") if stale else hints
+
+
+def _live_hints(plan: Plan) -> dict[str, str]:
     model, fit = plan.model, plan.fit
     parts = [
         format_billions(model.total_parameters),

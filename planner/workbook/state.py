@@ -1,8 +1,14 @@
 """The one state of a dashboard: the scenario, its plan and the last error. No widgets here.
 
 Data flows one way: a change makes a new scenario, the scenario a new plan, and
-whoever observes ``plan`` draws. A scenario that fails leaves the last good
-plan in place and its sentence in ``error``.
+whoever observes ``plan`` draws. What goes wrong leaves the last good plan in
+place and its sentence in ``error``, in one of two ways:
+
+- A change that makes no valid scenario is not taken: ``scenario`` stays the last
+  valid one (the page keeps what was typed beside the sentence), and the plan is
+  still its answer unless ``stale`` says otherwise.
+- A valid scenario that has no plan is taken, so that a second change can mend it:
+  ``scenario`` is the new one, ``plan`` an earlier one's, and ``stale`` is true.
 """
 
 from __future__ import annotations
@@ -72,18 +78,22 @@ class WorkbookState(HasTraits):
             Dotted path of a scenario field.
         value : scalar
         dragging : bool
-            Further changes of the same field belong to one step of undo.
+            This change goes on from the last one: if that was of the same field, both are one
+            step of undo.
 
         Returns
         -------
         bool
             Whether a new plan could be made.
         """
+        before = self.scenario
         same_drag = dragging and self._dragged == path
         done = self.replace(
             lambda: self.scenario.changed({path: value}), keep_history=not same_drag
         )
-        self._dragged = path if dragging else ""
+        # A change that was refused, or that changed nothing, took no step to go on from.
+        if same_drag or self.scenario is not before:
+            self._dragged = path
         return done
 
     def replace(self, make: Callable[[], Scenario], *, keep_history: bool = True) -> bool:
@@ -112,6 +122,7 @@ class WorkbookState(HasTraits):
             return self._answer(scenario) if self.stale else True
         if keep_history:
             self._past = [*self._past[-HISTORY + 1 :], self.scenario]
+            self._dragged = ""
         self._future = []
         return self._answer(scenario)
 
@@ -135,7 +146,7 @@ class WorkbookState(HasTraits):
         scenario : Scenario
         """
         self.first = scenario
-        self._past, self._future = [], []
+        self._past, self._future, self._dragged = [], [], ""
         self._answer(scenario)
 
     def _step(self, source: list[Scenario], target: list[Scenario]) -> None:
@@ -162,4 +173,5 @@ class WorkbookState(HasTraits):
             return True
 
     def _fail(self, error: PlannerError) -> None:
-        self.error, self.error_path = str(error), getattr(error, "field", "")
+        # The path first: who observes the error finds the field at fault in place.
+        self.error_path, self.error = getattr(error, "field", ""), str(error)

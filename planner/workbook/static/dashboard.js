@@ -496,11 +496,13 @@ class Headline {
     this.basis = h("span", { class: "pl-basis", title: "How this number is known" });
     this.why = h("button", { type: "button", class: "pl-why-button", text: "Why?", "aria-haspopup": "dialog", onclick: () => app.why.open(this.term, this.why) });
     this.node = h("li", { class: "pl-headline", "data-headline": id },
-      h("div", { class: "pl-headline-top" }, this.tone, h("p", { class: "pl-value-line" }, this.value, this.unit)),
-      this.text, h("div", { class: "pl-headline-foot" }, this.tag, this.basis, this.why));
+      h("div", { class: "pl-headline-head" }, this.tag, this.basis),
+      h("div", { class: "pl-headline-top" }, this.tone, h("p", { class: "pl-value-line" }, this.value, this.unit), this.why),
+      this.text);
   }
   show(item) {
     setText(this.value, String(item.value ?? ""));
+    this.value.classList.toggle("pl-value-long", String(item.value ?? "").length > 9);
     setText(this.unit, item.unit || "");
     setText(this.text, item.text || "");
     setText(this.tone, TONE_SHAPES[item.tone] || "");
@@ -567,7 +569,7 @@ function themedLayout(layout, theme, size) {
     font: { size: 13, ...layout.font, family: theme.font, color: theme.ink },
     margin: { l: 56, r: 12, t: 8, b: 40, pad: 0, ...layout.margin },
     hoverlabel: { bgcolor: theme.surface, bordercolor: theme.line, align: "left", ...layout.hoverlabel, font: { size: 13, family: theme.font, color: theme.ink } },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", ...layout.legend, font: { size: 12, color: theme.ink } },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal", ...layout.legend, font: { size: 12, color: theme.ink } },
   };
   for (const name of new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((k) => /^[xy]axis\d*$/.test(k))])) {
     const axis = layout[name] || {};
@@ -580,7 +582,7 @@ function themedLayout(layout, theme, size) {
 
 function themedTrace(trace, theme) {
   if (trace.type !== "heatmap") return trace;
-  return { colorscale: theme.heat, ...trace, colorbar: { outlinewidth: 0, thickness: 10, ...trace.colorbar, tickfont: { size: 11, color: theme.muted } } };
+  return { colorscale: theme.heat, textfont: { size: 12, color: theme.ink }, ...trace, colorbar: { outlinewidth: 0, thickness: 10, ...trace.colorbar, tickfont: { size: 11, color: theme.muted } } };
 }
 
 class Chart {

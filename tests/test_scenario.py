@@ -1,0 +1,413 @@
+"""The scenario is a closed, frozen document: it round-trips through every door, and says what
+each of its fields means."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from planner.catalogue import Catalogue, load_catalogue
+from planner.errors import InvalidScenario
+from planner.plan import evaluate
+from planner.scenario import (
+    EXAMPLES,
+    FIELDS,
+    Deployment,
+    Scenario,
+    Workload,
+    field_schema,
+    load_example,
+)
+from planner.scenario.link import LIMIT_CHARACTERS
+from planner.units import UNITS
+
+SCHEMA = field_schema()
+TEXT_LIMITS = {
+    "title": (0, 120),
+    "description": (0, 2000),
+    "workload.model": (1, 200),
+    "workload.config_json": (0, 100_000),
+    "deployment.gpu": (1, 200),
+    "deployment.weight_precision": (1, 60),
+    "deployment.kv_precision": (1, 60),
+    "deployment.engine": (1, 60),
+}
+LINK_LIMIT_CHARACTERS = 2_000
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+def values_of(path: str) -> st.SearchStrategy[Any]:
+    """Every value that a field allows, from the field's own schema."""
+    entry = SCHEMA[path]
+    if entry["choices"]:
+        allowed: st.SearchStrategy[Any] = st.sampled_from(entry["choices"])
+    elif entry["minimum"] is not None and entry["integer"]:
+        allowed = st.integers(entry["minimum"], entry["maximum"])
+    elif entry["minimum"] is not None:
+        allowed = st.floats(entry["minimum"], entry["maximum"])
+    else:
+        low, high = TEXT_LIMITS[path]
+        # Half a character (a lone surrogate) is no text, so files could not carry it.
+        letters = st.characters(exclude_categories=["Cs"])
+        allowed = st.text(letters, min_size=low, max_size=min(high, 60))
+    return st.none() | allowed if entry["nullable"] else allowed
+
+
+CHANGES = st.fixed_dictionaries({}, optional={path: values_of(path) for path in FIELDS})
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Valid scenarios, with up to three variants."""
+    document: dict[str, Any] = {"workload": {}, "deployment": {}}
+    for path, value in draw(CHANGES).items():
+        section, _, name = path.rpartition(".")
+        (document[section] if section else document)[name] = value
+    document["variants"] = draw(st.dictionaries(NAMES, CHANGES, max_size=3))
+    return Scenario.from_dict(document)
+
+
+# ---------------------------------------------------------------- round trips
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenarios())
+def test_every_door_gives_the_same_scenario_back(scenario: Scenario) -> None:
+    assert Scenario.from_dict(scenario.to_dict()) == scenario
+    assert Scenario.from_text(scenario.to_text("yaml")) == scenario
+    assert Scenario.from_text(scenario.to_text("json")) == scenario
+    assert Scenario.from_dict(json.loads(scenario.to_text("json"))) == scenario
+    assert Scenario.from_dict(yaml.safe_load(scenario.to_text("yaml"))) == scenario
+    try:
+        query = scenario.to_query()
+    except InvalidScenario as error:
+        assert "too large for a link" in str(error)
+    else:
+        assert Scenario.from_query(query) == scenario
+        assert Scenario.from_query("?" + query) == scenario
+
+
+@settings(max_examples=40, deadline=None)
+@given(scenarios(), st.sampled_from(["plan.yaml", "plan.yml", "plan.json", "PLAN.JSON"]))
+def test_a_saved_file_loads_back(
+    tmp_path_factory: pytest.TempPathFactory, scenario: Scenario, name: str
+) -> None:
+    path = tmp_path_factory.mktemp("saved") / name
+    scenario.save(path)
+    assert Scenario.load(path) == scenario
+    assert Scenario.load(str(path)) == scenario
+    assert os.listdir(path.parent) == [name]
+    if name.lower().endswith(".json"):
+        assert json.loads(path.read_text(encoding="utf-8")) == scenario.to_dict()
+
+
+@settings(max_examples=100, deadline=None)
+@given(scenarios(), scenarios())
+def test_differences_lead_from_one_scenario_to_the_other(a: Scenario, b: Scenario) -> None:
+    assert b.changed(a.differences(b)).values() == a.values()
+    assert a.changed(b.differences(a)).values() == b.values()
+    assert a.differences(b).keys() == b.differences(a).keys()
+    assert a.differences(a) == {}
+    assert a.changed({}) == a == a.changed(a.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(scenarios())
+def test_a_variant_is_its_differences(scenario: Scenario) -> None:
+    for variant in scenario.variants:
+        made = scenario.variant(variant.name)
+        wanted = {**scenario.values(), **dict(variant.changes)}
+        wanted.pop("title")
+        assert {path: made.values()[path] for path in wanted} == wanted
+        assert made.title.endswith(f": {variant.name}")
+        assert made.variants == ()
+        assert Scenario.from_dict(made.to_dict()) == made, "a variant is a valid scenario"
+
+
+@given(scenarios(), scenarios())
+@settings(max_examples=50, deadline=None)
+def test_equal_scenarios_have_equal_links(a: Scenario, b: Scenario) -> None:
+    assert (hash(a) == hash(b)) or a != b
+    assume(a != b)
+    assert a.to_dict() != b.to_dict()
+    assert a.to_query() != b.to_query()
+
+
+def test_json_of_other_programs_is_read() -> None:
+    """Tabs, 7e10, escaped pairs and slashes are JSON, and none of them is YAML 1.1."""
+    text = '{\n\t"title": "\\ud83d\\ude80 a\\/b",\n\t"workload": {"model_parameters": 7e10}}'
+    scenario = Scenario.from_text(text)
+    assert scenario.title == "\U0001f680 a/b"
+    assert scenario.workload.model_parameters == 70e9
+
+
+def test_a_byte_order_mark_and_windows_lines_pass(tmp_path: Path) -> None:
+    for name, text in (("a.yaml", "title: A\r\n"), ("a.json", '{"title": "A"}\r\n')):
+        path = tmp_path / name
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        assert Scenario.load(path).title == "A"
+
+
+# ---------------------------------------------------------------- closed and frozen
+
+
+def test_nothing_mutates() -> None:
+    scenario = load_example("chat-assistant")
+    before = scenario.to_dict()
+    for owner, name in (
+        (scenario, "title"),
+        (scenario, "workload"),
+        (scenario, "variants"),
+        (scenario.workload, "context_tokens"),
+        (scenario.deployment, "gpu"),
+        (scenario.variants[0], "name"),
+    ):
+        with pytest.raises(ValidationError):
+            setattr(owner, name, getattr(owner, name))
+        with pytest.raises(ValidationError):
+            delattr(owner, name)
+    scenario.values()["title"] = scenario.to_dict()["title"] = "Changed"
+    scenario.to_dict()["workload"]["model"] = "Changed"
+    assert scenario.to_dict() == before
+    with pytest.raises(InvalidScenario):
+        scenario.changed({"title": "Changed", "workload.context_tokens": -1})
+    assert scenario.to_dict() == before
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"titel": "A"},
+        {"workload": {"contxt_tokens": 1}},
+        {"deployment": {"gpus": 1}},
+        {"deployment": {"context_tokens": 4096}},
+        {"workload.context_tokens": 4096},
+        {"finance": {}},
+        {"variants": [{"name": "a", "changes": {}, "note": "b"}]},
+        {"variants": {"a": {"workload.contxt": 1}}},
+        {"variants": {"a": {"variants": 1}}},
+        {"variants": {"a": {"workload": {"context_tokens": 4096}}}},
+        {"": 1},
+    ],
+    ids=str,
+)
+def test_unknown_keys_are_refused_everywhere(document: dict) -> None:
+    with pytest.raises(InvalidScenario):
+        Scenario.from_dict(document)
+
+
+def test_the_nearest_field_is_named() -> None:
+    with pytest.raises(InvalidScenario, match=r"did you mean workload\.context_tokens\?") as caught:
+        Scenario().changed({"workload.context_token": 1})
+    assert caught.value.field == "workload.context_token"
+
+
+def test_two_variants_of_one_name_are_refused() -> None:
+    twice = [{"name": "a", "changes": {}}, {"name": "a", "changes": {"title": "B"}}]
+    with pytest.raises(InvalidScenario, match="different names"):
+        Scenario.from_dict({"variants": twice})
+
+
+def test_variants_are_validated_when_the_file_is_read() -> None:
+    with pytest.raises(InvalidScenario, match="variant 'long'.*context_tokens is -1"):
+        Scenario.from_dict({"variants": {"long": {"workload.context_tokens": -1}}})
+
+
+def test_an_unknown_variant_names_those_that_exist() -> None:
+    with pytest.raises(InvalidScenario, match="four bits"):
+        load_example("chat-assistant").variant("five bits")
+
+
+@pytest.mark.parametrize("path", ["tensor_parallel", "pipeline_parallel", "gpus_per_host"])
+def test_true_is_not_one(path: str) -> None:
+    with pytest.raises(InvalidScenario, match="is true"):
+        Scenario().changed({f"deployment.{path}": True})
+
+
+@pytest.mark.parametrize("path", [p for p in FIELDS if SCHEMA[p]["minimum"] is not None])
+def test_the_ends_of_a_range_are_allowed_and_no_more(path: str) -> None:
+    entry = SCHEMA[path]
+    step = 1 if entry["integer"] else 1e-6
+    for end, beyond in ((entry["minimum"], -step), (entry["maximum"], step)):
+        assert Scenario().changed({path: end}).values()[path] == end
+        outside = end + beyond if entry["integer"] else end * (1 + beyond)
+        with pytest.raises(InvalidScenario, match=path) as caught:
+            Scenario().changed({path: outside})
+        assert caught.value.field == path
+
+
+# ---------------------------------------------------------------- documentation
+
+
+def test_the_schema_covers_every_field() -> None:
+    assert set(SCHEMA) == set(FIELDS) == set(Scenario().values())
+    sections = {"workload": Workload, "deployment": Deployment}
+    inside = {f"{name}.{key}" for name, owner in sections.items() for key in owner.model_fields}
+    assert set(FIELDS) == inside | {"title", "description"}
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_every_field_is_documented(path: str, catalogue: Catalogue) -> None:
+    entry = SCHEMA[path]
+    assert 3 <= len(entry["label"]) <= 40
+    assert entry["description"].endswith(".") and len(entry["description"]) > 10
+    assert entry["unit"] in UNITS
+    assert entry["team"] in ("data science", "infrastructure", "both")
+    assert entry["control"] in (
+        "slider",
+        "log slider",
+        "choice",
+        "search",
+        "number",
+        "text",
+        "file",
+    )
+    assert not entry["term"] or entry["term"] in catalogue.glossary
+    number = isinstance(entry["default"], int | float) or entry["integer"]
+    if number and not entry["choices"]:
+        assert entry["minimum"] < entry["maximum"]
+        assert entry["unit"] != "text"
+    assert entry["default"] == Scenario().values()[path]
+    if entry["shown_when"]:
+        other, shown = entry["shown_when"]
+        assert set(shown) <= set(SCHEMA[other]["choices"])
+
+
+# ---------------------------------------------------------------- examples
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_evaluate_with_all_their_variants(name: str, catalogue: Catalogue) -> None:
+    scenario = load_example(name)
+    assert scenario.description and scenario.variants
+    plan = evaluate(scenario, catalogue)
+    assert plan.scenario == scenario and plan.fit.gpus >= 1
+    for variant in scenario.variants:
+        changed = scenario.variant(variant.name)
+        assert changed.differences(scenario).keys() == {"title", *dict(variant.changes)}
+        assert evaluate(changed, catalogue).fit.gpus >= 1
+
+
+def test_every_shipped_file_is_an_example(repository: Path) -> None:
+    files = sorted(path.stem for path in (repository / "data" / "scenarios").iterdir())
+    assert files == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_links_are_short_and_survive_quoting(name: str) -> None:
+    """2,000 characters pass every mail program and chat; our own limit is the servers'."""
+    scenario = load_example(name)
+    query = scenario.to_query()
+    assert len(query) < LINK_LIMIT_CHARACTERS < LIMIT_CHARACTERS
+    _, _, packed = query.partition("=")
+    assert quote(packed, safe="") == packed, "nothing in a link needs quoting"
+    for link in (
+        query,
+        f"?{query}",
+        urlencode({"s": packed}),
+        f"voila-theme=dark&{query}&x=1",
+        quote(query, safe="="),
+    ):
+        assert Scenario.from_query(link) == scenario
+
+
+def test_a_scenario_too_large_for_a_link_says_so() -> None:
+    noise = os.urandom(30_000).hex()
+    scenario = Scenario().changed({"workload.config_json": noise})
+    with pytest.raises(InvalidScenario, match="too large for a link"):
+        scenario.to_query()
+
+
+def test_a_link_that_could_not_be_opened_is_not_made() -> None:
+    """100,000 quotation marks pack into a short link, and unpack into more than we open."""
+    scenario = Scenario().changed({"workload.config_json": '"' * 100_000})
+    with pytest.raises(InvalidScenario, match="too large for a link"):
+        scenario.to_query()
+
+
+# ---------------------------------------------------------------- saving
+
+
+class Interrupted(BaseException):
+    """As Ctrl+C: not an Exception."""
+
+
+@pytest.mark.parametrize("name", ["plan.yaml", "plan.json"])
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_an_interrupted_save_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, name: str
+) -> None:
+    path = tmp_path / name
+    old = load_example("chat-assistant")
+    old.save(path)
+    before = path.read_bytes()
+
+    def interrupt(*_arguments: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(os, moment, interrupt)
+    with pytest.raises(Interrupted):
+        load_example("code-assistance").save(path)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [name]
+    assert Scenario.load(path) == old
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "plan.yaml"
+    Scenario().save(path)
+    before = path.read_bytes()
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InvalidScenario, match=r"plan\.yaml cannot be written \(No space left"):
+        load_example("code-assistance").save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["plan.yaml"]
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for place in (tmp_path / "nowhere" / "plan.yaml", tmp_path / "folder"):
+        with pytest.raises(InvalidScenario, match="cannot be written"):
+            Scenario().save(place)
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_saving_keeps_links_and_permissions(tmp_path: Path) -> None:
+    """Two teams fill in one file: the one who saves must not lock out the other."""
+    shared, link = tmp_path / "shared.yaml", tmp_path / "link.yaml"
+    shared.write_text("title: old\n")
+    shared.chmod(0o664)
+    link.symlink_to(shared)
+    Scenario(title="new").save(link)
+    assert link.is_symlink() and Scenario.load(shared).title == "new"
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o664
+    fresh = tmp_path / "fresh.yaml"
+    before = os.umask(0o022)
+    try:
+        Scenario().save(fresh)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(fresh.stat().st_mode) == 0o644
