@@ -18,10 +18,10 @@ from planner.catalogue import Catalogue
 from planner.plan import Plan
 from planner.units import GIB, format_gib, format_number, plural
 
-WEIGHTS, KV_CACHE, ACTIVATIONS, RESERVE = "#2f6fb7", "#e08214", "#8073ac", "#7f8c8d"
-CHOSEN, OTHER, LIMIT = "#2f6fb7", "#9db7d5", "#c0392b"
-COUNT_SCALE = [[0.0, "#d7ecd9"], [0.25, "#b5d5e8"], [0.6, "#5d93c4"], [1.0, "#27466f"]]
-"""One GPU is light, many are dark: dark cells cost more."""
+WEIGHTS, KV_CACHE, ACTIVATIONS, RESERVE = "#3578bd", "#e08a1e", "#9279b8", "#87939e"
+CHOSEN, SPREAD, LIMIT = "#3578bd", "#8796a5", "#d9534a"
+PALE = 0.45
+"""Opacity of what is not chosen, on light and dark pages alike."""
 
 Spec = dict[str, Any]
 
@@ -49,14 +49,14 @@ def memory_by_part(plan: Plan, catalogue: Catalogue) -> Spec:
     """
     table = plan.layouts
     names = [plural(int(count), "GPU") for count in table.gpus]
-    opacity = [1.0 if count == plan.fit.gpus else 0.45 for count in table.gpus]
+    opacity = [1.0 if count == plan.fit.gpus else PALE for count in table.gpus]
     parts = (
         ("Weights", table.weights_bytes, WEIGHTS),
         ("KV cache", table.kv_cache_bytes, KV_CACHE),
         ("Activations", table.activations_bytes, ACTIVATIONS),
-        ("Runtime reserve", table.runtime_reserve_bytes, RESERVE),
+        ("Reserve", table.runtime_reserve_bytes, RESERVE),
     )
-    bars = [
+    bars: list[Spec] = [
         {
             "type": "bar",
             "name": name,
@@ -67,40 +67,28 @@ def memory_by_part(plan: Plan, catalogue: Catalogue) -> Spec:
         }
         for name, values, colour in parts
     ]
+    # The verdict stands on top of the stack, so it belongs to the last part.
+    bars[-1] |= {
+        "text": ["fits" if fits else "does not fit" for fits in table.fits],
+        "textposition": "outside",
+        "cliponaxis": False,
+    }
     memory = plan.gpu.memory_usable_bytes
     share = plan.scenario.deployment.gpu_memory_utilization
-    bars.append(_line("GPU memory", names, memory, "solid"))
-    bars.append(_line(f"engine's share, {share:.0%}", names, memory * share, "dot"))
-    verdicts = [
-        {
-            "x": name,
-            "y": float(total / GIB),
-            "text": "fits" if fits else "does not fit",
-            "showarrow": False,
-            "yshift": 10,
-        }
-        for name, total, fits in zip(names, table.total_bytes, table.fits, strict=True)
-    ]
+    highest = max(float(table.total_bytes.max()), memory) / GIB
     return {
         "data": bars,
         "layout": {
             "barmode": "stack",
             "bargap": 0.35,
-            "yaxis": {"title": {"text": "GiB on each GPU"}, "rangemode": "tozero"},
+            "yaxis": {"title": {"text": "GiB on each GPU"}, "range": [0, round(1.14 * highest, 1)]},
             "xaxis": {"type": "category"},
-            "legend": {
-                "orientation": "h",
-                "y": 1.02,
-                "yanchor": "bottom",
-                "x": 0,
-                "traceorder": "normal",
-            },
+            "shapes": [_limit(memory, "solid"), _limit(memory * share, "dot")],
             "annotations": [
-                *verdicts,
-                _line_label(f"GPU memory {format_gib(memory)}", memory, "bottom"),
-                _line_label(f"engine's share {share:.0%}", memory * share, "top"),
+                _limit_label(f"GPU memory {format_gib(memory)}", memory, "bottom"),
+                _limit_label(f"engine's share {share:.0%}", memory * share, "top"),
             ],
-            "margin": {"l": 56, "r": 12, "t": 34, "b": 30},
+            "margin": {"l": 56, "r": 12, "t": 30, "b": 28},
         },
     }
 
@@ -125,8 +113,8 @@ def gpus_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
     """
     row = plan.options.gpus[plan.options.gpu_ids.index(plan.gpu.id)]
     chosen = plan.options.precision_ids.index(plan.weight_precision.id)
-    names = list(plan.options.precision_labels)
-    colours = [CHOSEN if i == chosen else OTHER for i in range(len(row))]
+    names = [_axis_label(label) for label in plan.options.precision_labels]
+    opacity = [1.0 if i == chosen else PALE for i in range(len(row))]
     return {
         "data": [
             {
@@ -136,7 +124,7 @@ def gpus_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
                 "text": [_count(v) for v in row],
                 "textposition": "outside",
                 "cliponaxis": False,
-                "marker": {"color": colours},
+                "marker": {"color": CHOSEN, "opacity": opacity},
                 "hovertemplate": "%{x}: %{text} GPU(s)<extra></extra>",
                 "showlegend": False,
             }
@@ -149,8 +137,8 @@ def gpus_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
                 "tickformat": ",d",
                 "nticks": 6,
             },
-            "xaxis": {"type": "category"},
-            "margin": {"l": 56, "r": 12, "t": 24, "b": 30},
+            "xaxis": {"type": "category", "tickangle": 0},
+            "margin": {"l": 56, "r": 12, "t": 24, "b": 40},
         },
     }
 
@@ -182,12 +170,11 @@ def fit_map(plan: Plan, catalogue: Catalogue) -> Spec:
         "data": [
             {
                 "type": "heatmap",
-                "x": list(options.precision_labels),
-                "y": list(options.gpu_names),
+                "x": [_axis_label(label) for label in options.precision_labels],
+                "y": list(options.gpu_labels),
                 "z": [[_none(v) for v in line] for line in colour],
                 "text": [[_count(v) for v in line] for line in counts],
                 "texttemplate": "%{text}",
-                "colorscale": COUNT_SCALE,
                 "zmin": 0,
                 "zmax": 6,
                 "showscale": False,
@@ -198,8 +185,8 @@ def fit_map(plan: Plan, catalogue: Catalogue) -> Spec:
             }
         ],
         "layout": {
-            "xaxis": {"type": "category", "side": "top", "fixedrange": True},
-            "yaxis": {"type": "category", "autorange": "reversed", "fixedrange": True},
+            "xaxis": {"type": "category", "side": "top", "tickangle": 0},
+            "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
             "shapes": [
                 {
                     "type": "rect",
@@ -210,7 +197,7 @@ def fit_map(plan: Plan, catalogue: Catalogue) -> Spec:
                     "line": {"color": LIMIT, "width": 3},
                 }
             ],
-            "margin": {"l": 130, "r": 12, "t": 44, "b": 12},
+            "margin": {"l": 120, "r": 8, "t": 40, "b": 8},
         },
     }
 
@@ -236,47 +223,66 @@ def quality_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
     >>> "layout" in quality_by_precision(evaluate(Scenario(), c), c)
     True
     """
-    names, medians, above, below, notes, colours = [], [], [], [], [], []
-    for identity, name in zip(
-        plan.options.precision_ids, plan.options.precision_labels, strict=True
-    ):
+    names, medians, above, below, notes, opacity = [], [], [], [], [], []
+    options = plan.options
+    for identity, label in zip(options.precision_ids, options.precision_labels, strict=True):
         recovery = catalogue.recoveries.get(identity)
         if recovery is None:
             continue
-        names.append(name)
+        names.append(label)
         medians.append(100 * recovery.median)
         above.append(100 * (recovery.high - recovery.median))
         below.append(100 * (recovery.median - recovery.low))
         notes.append(f"{plural(recovery.rows, 'comparison')}: {'; '.join(recovery.sources[:2])}")
-        colours.append(CHOSEN if identity == plan.weight_precision.id else OTHER)
+        opacity.append(1.0 if identity == plan.weight_precision.id else PALE)
+    lowest = min((m - b for m, b in zip(medians, below, strict=True)), default=95.0)
+    highest = max((m + a for m, a in zip(medians, above, strict=True)), default=100.0)
     return {
         "data": [
             {
                 "type": "scatter",
                 "mode": "markers+text",
-                "x": names,
-                "y": medians,
-                "error_y": {
+                "x": medians,
+                "y": names,
+                "error_x": {
                     "type": "data",
                     "symmetric": False,
                     "array": above,
                     "arrayminus": below,
-                    "thickness": 2,
-                    "color": OTHER,
+                    "thickness": 3,
+                    "width": 6,
+                    "color": SPREAD,
                 },
-                "text": [f"{value:.1f} %" for value in medians],
-                "textposition": "middle right",
+                "text": [
+                    f"{value:.1f} % ({note.split(':')[0]})"
+                    for value, note in zip(medians, notes, strict=True)
+                ],
+                "textposition": "top left",
                 "customdata": notes,
-                "marker": {"size": 12, "color": colours},
-                "hovertemplate": "%{x}: median %{y:.1f} %<br>%{customdata}<extra></extra>",
+                "marker": {"size": 14, "color": CHOSEN, "opacity": opacity},
+                "hovertemplate": "%{y}: median %{x:.1f} %<br>%{customdata}<extra></extra>",
                 "showlegend": False,
                 "cliponaxis": False,
             }
         ],
         "layout": {
-            "yaxis": {"title": {"text": "Score kept, %"}, "ticksuffix": ""},
-            "xaxis": {"type": "category"},
-            "margin": {"l": 56, "r": 40, "t": 24, "b": 48},
+            "xaxis": {
+                "title": {"text": "score kept, % of the unquantised model's"},
+                "range": [min(90.0, lowest - 1.0), max(101.0, highest + 0.5)],
+            },
+            "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
+            "shapes": [
+                {
+                    "type": "line",
+                    "yref": "paper",
+                    "y0": 0,
+                    "y1": 1,
+                    "x0": 100,
+                    "x1": 100,
+                    "line": {"color": RESERVE, "width": 1, "dash": "dot"},
+                }
+            ],
+            "margin": {"l": 90, "r": 24, "t": 18, "b": 40},
         },
     }
 
@@ -316,7 +322,6 @@ def captions(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
         if not np.isnan(count)
     )
     finite = plan.options.gpus[np.isfinite(plan.options.gpus)]
-    recovery = catalogue.recoveries.get(plan.weight_precision.id)
     return {
         "memory": (
             f"On {plural(fit.gpus, 'GPU')} each holds {format_gib(memory.weights_bytes)} of "
@@ -332,30 +337,39 @@ def captions(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
             if finite.size
             else "No combination fits."
         ),
-        "quality": (
-            f"{plan.weight_precision.name} keeps a median of {100 * recovery.median:.1f} % of "
-            f"the score over {plural(recovery.rows, 'published comparison')}; the bar holds the "
-            "middle 80 %."
-            if recovery
-            else f"No published comparison for {plan.weight_precision.name} is in the catalogue."
-        ),
+        "quality": _quality_caption(plan, catalogue),
     }
 
 
-def _line(name: str, names: list[str], value_bytes: float, dash: str) -> Spec:
+def _quality_caption(plan: Plan, catalogue: Catalogue) -> str:
+    options = plan.options
+    silent = [
+        label
+        for identity, label in zip(options.precision_ids, options.precision_labels, strict=True)
+        if identity not in catalogue.recoveries and identity != "bf16"
+    ]
+    none = f" None was found for {', '.join(silent)}: test on your own tasks." if silent else ""
+    return (
+        "A dot is the median of the published comparisons, a bar holds the middle 80 %; hover or "
+        f"ask why for their sources.{none}"
+    )
+
+
+def _limit(value_bytes: float, dash: str) -> Spec:
+    """A line across the whole picture."""
+    height = float(value_bytes / GIB)
     return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": names,
-        "y": [float(value_bytes / GIB)] * len(names),
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": height,
+        "y1": height,
         "line": {"color": LIMIT, "width": 2, "dash": dash},
-        "hovertemplate": f"{name}: %{{y:.3~g}} GiB<extra></extra>",
-        "showlegend": False,
     }
 
 
-def _line_label(text: str, value_bytes: float, anchor: str) -> Spec:
+def _limit_label(text: str, value_bytes: float, anchor: str) -> Spec:
     """Words at the right end of a line, above or below it."""
     return {
         "xref": "paper",
@@ -365,8 +379,12 @@ def _line_label(text: str, value_bytes: float, anchor: str) -> Spec:
         "yanchor": anchor,
         "text": text,
         "showarrow": False,
-        "font": {"color": LIMIT},
     }
+
+
+def _axis_label(label: str) -> str:
+    """A name on two lines, so that it stands upright under its bar."""
+    return label.replace(" ", "<br>")
 
 
 def _gib(values: np.ndarray) -> list[float]:

@@ -154,7 +154,7 @@ def _told(plan: Plan, catalogue: Catalogue) -> str:
     title = one_line(plan.scenario.title, 120)
     lines = [title, "=" * len(title), ""]
     for headline in headlines(plan, catalogue):
-        lines += [f"{headline.title}: {headline.value}  [{headline.basis.words}]"]
+        lines += [f"{headline.title}: {headline.value} {headline.unit}  [{headline.basis.words}]"]
         lines += [f"  {headline.text}", ""]
     for team, sentence in team_sentences(plan, catalogue).items():
         lines += [f"For {team}: {sentence}"]
@@ -166,7 +166,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.answer == "all":
         print("\n\n".join(str(explain(plan, path)) for path in answer_paths()))
     else:
-        print(explain(plan, options.answer))
+        print(explain(plan, one_line(options.answer)))
     return 0
 
 

@@ -24,6 +24,7 @@ class Headline:
     """Dotted path of the answer behind it."""
     title: str
     value: str
+    unit: str
     text: str
     tone: str
     """``good``, ``warn``, ``bad`` or ``plain``."""
@@ -56,15 +57,17 @@ def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:
         Headline(
             "fit.gpus",
             "How many GPUs",
-            f"{fit.gpus:,} × {plan.gpu.name}",
-            f"{TOOLS[fit.tool]} {layout.capitalize()}{hosts}.",
+            f"{fit.gpus:,}",
+            f"× {plan.gpu.name}",
+            f"{TOOLS[fit.tool]} {layout}{hosts}.",
             {"shovel": "good", "spade": "good"}.get(fit.tool, "warn"),
             plan.bases["fit.gpus"],
         ),
         Headline(
             "memory.deployment_bytes",
-            "What memory it needs",
-            format_gib(memory.deployment_bytes),
+            "Memory in all",
+            format_gib(memory.deployment_bytes).split()[0],
+            "GiB",
             f"Each GPU: {format_gib(memory.weights_bytes)} weights, "
             f"{format_gib(memory.kv_cache_bytes)} KV cache, "
             f"{format_gib(memory.activations_bytes + memory.runtime_reserve_bytes)} engine, "
@@ -74,9 +77,10 @@ def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:
         ),
         Headline(
             "fit.sequences",
-            "Conversations at once",
+            "Conversations",
             room,
-            f"fit; you asked for {asked:,} of {plan.scenario.workload.context_tokens:,} tokens. "
+            "fit",
+            f"You asked for {asked:,} of {plan.scenario.workload.context_tokens:,} tokens. "
             f"A replica holds {_tokens(fit.capacity_tokens)}.",
             "good" if fit.sequences >= 1.2 * asked else "warn",
             plan.bases["fit.sequences"],
@@ -137,20 +141,21 @@ def _quality(plan: Plan, catalogue: Catalogue) -> Headline:
     name = plan.weight_precision.name
     recovery = catalogue.recoveries.get(plan.weight_precision.id)
     if plan.weight_precision.bits_per_weight >= 16:
-        value, text, tone, basis = "100 %", f"{name} is the baseline itself.", "good", Basis.DERIVED
+        value, text, tone, basis = "100", f"{name} is the baseline itself.", "good", Basis.DERIVED
     elif recovery is None:
         value, tone, basis = "unknown", "warn", Basis.ASSUMED
         text = f"No published comparison for {name} is in the catalogue; test it on your tasks."
     else:
-        value = f"{100 * recovery.median:.1f} %"
+        value = f"{100 * recovery.median:.1f}"
         tone = "good" if recovery.median >= 0.98 else "warn"
         basis = recovery.basis
         text = (
-            f"of the score is kept by {plan.weight_precision.label}: median of "
+            f"{plan.weight_precision.label}: median of "
             f"{plural(recovery.rows, 'published comparison')}, most from "
             f"{100 * recovery.low:.1f} to {100 * recovery.high:.1f} %."
         )
-    return Headline("quality", "Quality kept", value, text, tone, basis)
+    unit = "" if value == "unknown" else "%"
+    return Headline("quality", "Score kept", value, unit, text, tone, basis)
 
 
 def _tokens(capacity_tokens: float) -> str:

@@ -83,19 +83,24 @@ PROBE = """
   probe.picture = () => {
     let sum = 0;
     for (const node of document.querySelectorAll(".pl-plot path, .pl-plot text"))
-      for (const c of (node.getAttribute("d") || node.textContent || "")) sum = (sum * 31 + c.charCodeAt(0)) | 0;
+      for (const letter of node.getAttribute("d") || node.textContent)
+        sum = (sum * 31 + letter.charCodeAt(0)) | 0;
     return sum;
   };
   probe.arm = () => {
     probe.inputs.length = 0;
     const before = probe.picture();
-    const seq = Number(document.querySelector(".planner").dataset.paintedSeq);
+    const marked = () => Number(document.querySelector(".planner").dataset.paintedSeq);
+    const seq = marked();
     probe.answer = new Promise((resolve, reject) => {
       waiters.push(resolve);
       setTimeout(() => reject(new Error("no repaint within 10 s of a step")), 10000);
     }).then((painted) => ({
-      ...painted, newer: painted.seq > seq && Number(document.querySelector(".planner").dataset.paintedSeq) >= painted.seq,
-      changed: probe.picture() !== before, since: probe.inputs[0]?.at, }));
+      ...painted,
+      newer: painted.seq > seq && marked() >= painted.seq,
+      changed: probe.picture() !== before,
+      since: probe.inputs[0]?.at,
+    }));
     // An awaited promise would hold the script up before it presses the key.
     return null;
   };
@@ -115,6 +120,23 @@ PROFILE = """
       return done;
     };
   }
+}
+"""
+
+
+# The events come from a clock inside the page: a mouse driven from outside waits for the page
+# after every move, and so would be kind to a slow one. Events that are late come at once.
+DRAG = """
+async (thumb, [moves, perSecond]) => {
+  const start = performance.now();
+  for (let move = 1; move <= moves; move += 1) {
+    const wait = start + (move * 1000) / perSecond - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const there = ((move / moves) * 3) % 2; // to the right end, back, and to the middle
+    thumb.value = 30 + 900 * (there <= 1 ? there : 2 - there) * (move < moves ? 1 : 0.5);
+    thumb.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  }
+  return (performance.now() - start) / 1000;
 }
 """
 
@@ -281,15 +303,17 @@ def measure_steps(page: Page, steps: int = 100, *, mouse: bool = False) -> Steps
     thumb.focus()
     box = thumb.bounding_box()
     y = box["y"] + box["height"] / 2
+    # The slider is logarithmic and whole: left of its middle two pixels may be one value.
+    left, width = box["x"] + 0.45 * box["width"], 0.5 * box["width"]
     if mouse:
-        page.mouse.move(box["x"] + 20, y)
+        page.mouse.move(left, y)
         page.mouse.down()
         page.wait_for_timeout(800)
     painted, presented = [], []
     for step in range(steps):
         page.evaluate("plannerProbe.arm()")
         if mouse:
-            page.mouse.move(box["x"] + 20 + (step % 50 + 1) * (box["width"] - 40) / 50, y)
+            page.mouse.move(left + (step % 50 + 1) / 50 * width, y)
         else:
             page.keyboard.press("ArrowRight" if step % 50 < 25 else "ArrowLeft")
         answer = page.evaluate("plannerProbe.answer")
@@ -318,7 +342,7 @@ class Drag:
 
 
 def measure_drag(page: Page, seconds: float = 3.0, per_second: int = 60) -> Drag:
-    """Drag the thumb to and fro with the mouse, and see how soon the picture is right.
+    """Drag the thumb to and fro, and see how soon the picture is right.
 
     Parameters
     ----------
@@ -327,7 +351,7 @@ def measure_drag(page: Page, seconds: float = 3.0, per_second: int = 60) -> Drag
     seconds : float
         Duration [s].
     per_second : int
-        Mouse moves [1/s].
+        Input events [1/s].
 
     Returns
     -------
@@ -336,27 +360,22 @@ def measure_drag(page: Page, seconds: float = 3.0, per_second: int = 60) -> Drag
     thumb = slider(page)
     thumb.scroll_into_view_if_needed()
     box = thumb.bounding_box()
-    y, left, width = box["y"] + box["height"] / 2, box["x"] + 12, box["width"] - 24
-    page.mouse.move(left, y)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.wait_for_timeout(500)
     page.evaluate("plannerProbe.inputs.length = plannerProbe.painted.length = 0")
-    moves = round(seconds * per_second)
-    start = time.monotonic()
-    for move in range(1, moves + 1):
-        there = (move / moves * 3) % 2  # to the right end, back, and to the right end again
-        page.mouse.move(left + width * (there if there <= 1 else 2 - there), y)
-        time.sleep(max(0.0, start + move / per_second - time.monotonic()))
-    duration = time.monotonic() - start
+    duration = thumb.evaluate(DRAG, [round(seconds * per_second), per_second])
     number = page.locator(f'[data-path="{PATH}"] input[type=text]')
     page.wait_for_timeout(1500)
     probe = page.evaluate("({ inputs: plannerProbe.inputs, painted: plannerProbe.painted })")
     page.mouse.up()
     inputs = [one["at"] for one in probe["inputs"] if one["kind"] == "input"]
     value = number.input_value()
-    words = f"you asked for {value} of"
-    right = [one for one in probe["painted"] if words in one["shown"] and one["at"] > inputs[-1]]
-    if not right or words not in probe["painted"][-1]["shown"]:
+    words = re.compile(rf"(?<![\d,.]){re.escape(value)}(?![\d,.])")
+    right = [
+        one for one in probe["painted"] if words.search(one["shown"]) and one["at"] > inputs[-1]
+    ]
+    if not right or not words.search(probe["painted"][-1]["shown"]):
         raise RuntimeError(f"The drag ended at {value}, the page shows {probe['painted'][-1]}")
     return Drag(
         len(inputs),
@@ -418,7 +437,7 @@ def main() -> int:
                 measure_steps(page, 10)
                 keys = measure_steps(page, arguments.steps)
                 mouse = measure_steps(page, arguments.steps, mouse=True)
-                drag = measure_drag(page)
+                drag = max((measure_drag(page) for _ in range(3)), key=lambda d: d.settled_ms)
             for name, steps in (("key press", keys), ("mouse move", mouse)):
                 rows += [
                     (f"{name} to painted charts, p50", steps.p50_ms, STEP_P50_LIMIT_MS, "ms"),
@@ -432,8 +451,8 @@ def main() -> int:
                 ]
             rows.append(
                 (
-                    f"drag: {drag.inputs} inputs in {drag.duration_s:.1f} s, {drag.frames} frames; "
-                    "settled after",
+                    f"drag, {drag.inputs} inputs in {drag.duration_s:.1f} s, {drag.frames} frames: "
+                    "settled, worst of 3",
                     drag.settled_ms,
                     DRAG_LIMIT_MS,
                     "ms",

@@ -259,6 +259,11 @@ class Accelerator:
     note: str = ""
     aliases: tuple[str, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """The name without what stands in brackets, for an axis."""
+        return self.name.split(" (")[0]
+
     def require(self, name: str) -> float:
         """The named numeric fact, or :class:`MissingData` when it is blank.
 

@@ -93,10 +93,15 @@ class WeightFormat:
     """
 
     bits_per_weight: Any
+    """Feed-forward and expert layers [bit/weight]."""
     attention_bits: Any
+    """Linear layers of attention [bit/weight]."""
     embedding_bits: Any
+    """Embedding [bit/weight]."""
     lm_head_bits: Any
+    """LM head [bit/weight]."""
     other_bits: Any
+    """Norms, biases and routers [bit/weight]."""
     expert_multiple: Any
     """Each rank's expert width is padded to a multiple of this [1]."""
     moe_workspace: Any

@@ -154,7 +154,9 @@ class Layouts:
     """
 
     tensor_parallel: np.ndarray
+    """Ranks that share every layer [gpu]."""
     pipeline_parallel: np.ndarray
+    """Stages of consecutive layers [gpu]."""
     rank: np.ndarray
     """Order of preference among equal GPU counts: fewer stages, then fewer ranks [1]."""
     allowed: np.ndarray
@@ -237,9 +239,13 @@ class SmallestFit:
     gpus: Any
     """All replicas together; infinite when nothing fits [gpu]."""
     replicas: Any
+    """Copies of the model [1]."""
     tensor_parallel: Any
+    """Ranks of each [gpu]."""
     pipeline_parallel: Any
+    """Stages of each [gpu]."""
     sequences_per_replica: Any
+    """Conversations that one replica holds [sequence]."""
     best_pool_bytes: Any
     """Largest KV pool of any allowed layout, per GPU; negative when even the weights do not
     fit [byte]."""
@@ -264,6 +270,8 @@ def smallest_fit(memory: ReplicaMemory, layouts: Layouts, concurrent_sequences: 
     -------
     SmallestFit
         The last axis is gone.
+
+    Source: search over all candidates; no publication.
 
     >>> from planner.catalogue import load_catalogue
     >>> from planner.memory import device, weight_format

@@ -151,6 +151,8 @@ def kv_head_share(architecture: Architecture, tensor_parallel: Any) -> Any:
     -------
     float or array [fraction]
 
+    Source: vLLM, ``QKVParallelLinear``.
+
     >>> from planner.catalogue import load_catalogue
     >>> float(kv_head_share(load_catalogue().model("meta-llama/Meta-Llama-3.1-70B"), 16))
     0.125
@@ -180,6 +182,8 @@ def heads_per_rank(kv_heads: Any, tensor_parallel: Any) -> Any:
     Returns
     -------
     float or array [1]
+
+    Source: vLLM, ``ModelConfig.get_num_kv_heads``; Ainslie et al. 2023 (arXiv 2305.13245).
 
     >>> [float(heads_per_rank(8, n)) for n in (1, 4, 8, 16)]
     [8.0, 2.0, 1.0, 1.0]

@@ -259,7 +259,7 @@ def _memory_plan(choice: _Choice, memory: ReplicaMemory, fit: FitPlan) -> Memory
         deployment.engine_batched_tokens,
     )
     weights, activations, reserve, pool, token, reserved, mathematics = (
-        float(value[0])
+        float(np.ravel(value)[0])
         for value in (
             memory.weights.total_bytes,
             memory.activations_bytes,
@@ -340,12 +340,17 @@ def _option_table(choice: _Choice, catalogue: Catalogue) -> OptionTable:
     row = device(choice.engine, gpus).along(1)
     column = weight_format(choice.engine, precisions).along(0)
     best = smallest_fit(choice.replica(row, column, layouts), layouts, choice.concurrent_sequences)
-    able = np.array([[bool(computes(gpu, p)) for p in precisions] for gpu in gpus])
+    reads = np.array([[bool(computes(gpu, choice.kv_precision))] for gpu in gpus])
+    able = reads & [[bool(computes(gpu, p)) for p in precisions] for gpu in gpus]
+    labels = [precision.label for precision in precisions]
     return OptionTable(
         gpu_ids=tuple(gpu.id for gpu in gpus),
-        gpu_names=tuple(gpu.name for gpu in gpus),
+        gpu_labels=tuple(gpu.label for gpu in gpus),
         precision_ids=tuple(precision.id for precision in precisions),
-        precision_labels=tuple(precision.label for precision in precisions),
+        # Two bars or columns of one name would be drawn as one.
+        precision_labels=tuple(
+            one.name if labels.count(one.label) > 1 else one.label for one in precisions
+        ),
         gpus=np.where(able, best.gpus, np.nan),
     )
 

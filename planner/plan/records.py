@@ -243,7 +243,7 @@ class FitPlan:
         "text",
         "shovel: one GPU; spade: one host; backhoe: several hosts — here {fit.gpus}, "
         "{fit.hosts} host(s)",
-        "shovel-spade-backhoe",
+        "shovel",
     )
 
 
@@ -274,7 +274,7 @@ class OptionTable:
     """The smallest GPU count for each GPU and precision."""
 
     gpu_ids: tuple[str, ...]
-    gpu_names: tuple[str, ...]
+    gpu_labels: tuple[str, ...]
     precision_ids: tuple[str, ...]
     precision_labels: tuple[str, ...]
     """Short names for the axis of a picture."""

@@ -214,10 +214,7 @@ class Scenario(Section):
         planner.errors.InvalidScenario: workload.concurrent_sequences is -3; it must be at least 1.
         """
         if not isinstance(document, dict):
-            raise InvalidScenario(
-                "The scenario is not a document of named fields; "
-                "start from one of the shipped examples."
-            )
+            raise _not_a_document("The scenario")
         scenario = cls._validated(document)
         for variant in scenario.variants:
             try:
@@ -285,7 +282,7 @@ class Scenario(Section):
             ...
         planner.errors.InvalidScenario: The scenario is empty; choose a scenario ...
         """
-        name = one_line(name)
+        name = one_line(name) or "The scenario"
         if len(text.encode("utf-8", "replace")) > FILE_LIMIT_BYTES:
             raise InvalidScenario(
                 f"{name} is larger than {FILE_LIMIT_BYTES // 1000:,} kB, too large for a "
@@ -296,7 +293,10 @@ class Scenario(Section):
                 f"{name} is empty; choose a scenario saved by the workbook, "
                 "or one of the shipped examples."
             )
-        return cls.from_dict(parse_document(text, name))
+        document = parse_document(text, name)
+        if not isinstance(document, dict):
+            raise _not_a_document(name)
+        return cls.from_dict(document)
 
     def save(self, path: str | Path) -> None:
         """Write the scenario to a file; an interrupted write leaves the old file whole.
@@ -417,6 +417,12 @@ class Scenario(Section):
         planner.errors.InvalidScenario: The link is damaged or cut off; ...
         """
         return cls.from_dict(link.unpack(query))
+
+
+def _not_a_document(name: str) -> InvalidScenario:
+    return InvalidScenario(
+        f"{name} is not a document of named fields; start from one of the shipped examples."
+    )
 
 
 EXAMPLES = ("chat-assistant", "code-assistance", "document-summaries")

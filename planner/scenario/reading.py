@@ -156,10 +156,14 @@ def unknown_key(path: str, known: Iterable[str]) -> str:
     >>> unknown_key("workload.contxt", ["workload.context_tokens"])
     'workload.contxt is not a field of a scenario; did you mean workload.context_tokens?'
     """
-    path = one_line(path)
-    near = difflib.get_close_matches(path, sorted(known), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(sorted(known))}."
-    return f"{path} is not a field of a scenario; {hint}"
+    path, fields = one_line(path) or "An empty name", sorted(known)
+    near = difflib.get_close_matches(path, fields, n=1)
+    if near:
+        return f"{path} is not a field of a scenario; did you mean {near[0]}?"
+    section = path.rpartition(".")[0]
+    here = [one for one in fields if section and one.rpartition(".")[0] == section]
+    there = dict.fromkeys(one.partition(".")[0] for one in fields)
+    return f"{path} is not a field of a scenario; there are {', '.join(here or there)}."
 
 
 def _shown(value: Any) -> str:
@@ -199,12 +203,15 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
     location = [str(part) for part in problem["loc"] if str(part) in words]
     path = ".".join(location) or "The scenario"
     if kind in ("extra_forbidden", "invalid_key"):
-        path = one_line(".".join(str(part) for part in problem["loc"]))
+        parts = [str(part) for part in problem["loc"]]
+        if kind == "invalid_key":
+            parts[-1] = _shown(given)
+        path = one_line(".".join(parts))
         return InvalidScenario(unknown_key(path, known), field=path)
     if path == "variants":
         return InvalidScenario(
-            "variants must be up to 20 different names of 1 to 60 characters, each with a group of field "
-            "paths and their values; see the shipped examples.",
+            "variants must be up to 20 different names of 1 to 60 characters, each with a group of "
+            "field paths and their values; see the shipped examples.",
             field=path,
         )
     value = _shown(given)

@@ -20,7 +20,6 @@ UNIT_WORDS = {
     "sequence": "conversations",
     "gpu": "GPUs",
     "parameter": "parameters",
-    "fraction": "of memory",
 }
 MODEL_SOURCES = {
     "catalogue": "A real model",
@@ -28,6 +27,13 @@ MODEL_SOURCES = {
     "config": "My config.json",
 }
 NULL_LABEL = "Automatic"
+HALF_WIDTH = {
+    "deployment.tensor_parallel",
+    "deployment.pipeline_parallel",
+    "deployment.engine_max_sequences",
+    "deployment.engine_batched_tokens",
+}
+"""Fields that stand two in a row."""
 
 
 def control(path: str, catalogue: Catalogue) -> Control:
@@ -62,6 +68,10 @@ def control(path: str, catalogue: Catalogue) -> Control:
         made["step"] = 1 if entry["integer"] else 0.01
         logarithmic = kind == "log slider"
         made["scale"] = ("integer log" if entry["integer"] else "log") if logarithmic else "linear"
+    if entry["unit"] == "fraction":
+        made["format"], made["unit"] = "percent", "%"
+    if path in HALF_WIDTH:
+        made["half"] = True
     if entry["nullable"]:
         made["nullable"], made["null_label"] = True, NULL_LABEL
     if entry["shown_when"]:
@@ -76,7 +86,9 @@ def control(path: str, catalogue: Catalogue) -> Control:
     return made
 
 
-def section(title: str, paths: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
+def section(
+    title: str, paths: Sequence[str], catalogue: Catalogue, team: str = ""
+) -> dict[str, Any]:
     """A titled group of controls, tagged with the team that owns it.
 
     Parameters
@@ -84,6 +96,8 @@ def section(title: str, paths: Sequence[str], catalogue: Catalogue) -> dict[str,
     title : str
     paths : sequence of str
     catalogue : Catalogue
+    team : str
+        By default the team of all its fields, or both.
 
     Returns
     -------
@@ -98,7 +112,7 @@ def section(title: str, paths: Sequence[str], catalogue: Catalogue) -> dict[str,
     return {
         "id": title.lower().replace(" ", "-"),
         "title": title,
-        "team": teams.pop() if len(teams) == 1 else "both",
+        "team": team or (teams.pop() if len(teams) == 1 else "both"),
         "controls": controls,
     }
 

@@ -19,12 +19,14 @@ import traitlets
 
 from planner.catalogue import architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
-from planner.scenario import FIELDS, Scenario, one_line
+from planner.plan import answer_paths
+from planner.scenario import EXAMPLES, FIELDS, Scenario, load_example, one_line
 from planner.workbook.controls import section
 from planner.workbook.panels import Panels, why
 from planner.workbook.state import BUG, WorkbookState
 
 STATIC = Path(__file__).parent / "static"
+SCRIPTS = ("page.js", "wire.js", "controls.js", "results.js", "app.js")
 ONE_DRAG_S = 1.0
 """Changes of the same field closer together than this are one step of undo [s]."""
 UPLOAD_LIMIT_CHARACTERS = 2_000_000
@@ -84,31 +86,34 @@ def will_it_fit(scenario: Scenario | None = None) -> Dashboard:
         "kind": "dashboard",
         "title": "Will it fit?",
         "lead": "Shovel, spade or backhoe: the memory a model needs, and the GPUs that hold it.",
-        "sections": [section(title, paths, catalogue) for title, paths in SECTIONS.items()],
+        "sections": [
+            {**section(title, paths, catalogue), "collapsed": title == "The engine"}
+            for title, paths in SECTIONS.items()
+        ],
         "charts": [
             {
                 "id": "memory",
                 "title": "Memory on each GPU, by part",
-                "lead": "spread over more GPUs, each holds less",
-                "height": 300,
+                "lead": "over more GPUs",
+                "height": 236,
             },
             {
                 "id": "precisions",
                 "title": "GPUs by weight precision",
                 "lead": "fewer bits, fewer GPUs",
-                "height": 300,
+                "height": 236,
             },
             {
                 "id": "map",
                 "title": "Every GPU, every precision",
-                "lead": "the smallest count that holds the load; a dash: it cannot",
-                "height": 520,
+                "lead": "fewest GPUs that fit",
+                "height": 480,
             },
             {
                 "id": "quality",
                 "title": "What each precision gives up",
-                "lead": "score kept in published comparisons: median and middle 80 %",
-                "height": 520,
+                "lead": "published comparisons",
+                "height": 480,
             },
         ],
         "links": _links("1-will-it-fit.ipynb"),
@@ -128,22 +133,22 @@ def start_here(scenario: Scenario | None = None) -> Dashboard:
     Dashboard
     """
     catalogue = load_catalogue()
-    cards = {
-        "What data science asks for": (
-            "title",
-            *SECTIONS["The model"][:4],
-            *SECTIONS["The conversations"],
-            *SECTIONS["The model"][4:],
-        ),
-        "What infrastructure offers": SECTIONS["The hardware"] + SECTIONS["The engine"],
-    }
+    asks = ("title", *SECTIONS["The model"], *SECTIONS["The conversations"])
+    offers = SECTIONS["The hardware"] + SECTIONS["The engine"]
     page = {
         "id": "start-here",
         "kind": "start",
         "title": "The AI planning workbook",
         "lead": "Fill in one scenario together; every dashboard answers for the same one.",
-        "sections": [section(title, paths, catalogue) for title, paths in cards.items()],
+        "sections": [
+            section("What data science asks for", asks, catalogue, "data science"),
+            section("What infrastructure offers", offers, catalogue, "infrastructure"),
+        ],
         "charts": [],
+        "examples": [
+            {"name": name, "title": example.title, "lead": example.description}
+            for name, example in ((name, load_example(name)) for name in EXAMPLES)
+        ],
         "links": _links("0-start-here.ipynb"),
     }
     return Dashboard(page, WorkbookState(catalogue, scenario))
@@ -152,7 +157,8 @@ def start_here(scenario: Scenario | None = None) -> Dashboard:
 class Dashboard(anywidget.AnyWidget):
     """One page in the browser: its state on this side, its picture on the other."""
 
-    _esm = STATIC / "dashboard.js"
+    # One module for the browser, in files of a size that people read.
+    _esm = "\n".join((STATIC / name).read_text("utf-8") for name in SCRIPTS)
     _css = STATIC / "dashboard.css"
     page = traitlets.Dict().tag(sync=True)
     first = traitlets.Dict().tag(sync=True)
@@ -183,6 +189,7 @@ class Dashboard(anywidget.AnyWidget):
             "redo": self._redo,
             "reset": self._reset,
             "open": self._open,
+            "example": self._example,
             "upload": self._upload,
             "download": self._download,
             "why": self._why,
@@ -236,8 +243,16 @@ class Dashboard(anywidget.AnyWidget):
         self.state.open(Scenario.from_query(str(request.get("query", ""))))
         self._send_frame(seq)
 
+    def _example(self, request: dict[str, Any], seq: int) -> None:
+        name = request.get("name")
+        if name not in EXAMPLES:
+            raise InvalidScenario("The page asked for an example that this workbook does not have.")
+        self.state.replace(lambda: load_example(name))
+        self._send_frame(seq, notice="" if self.state.error else self.state.scenario.description)
+
     def _upload(self, request: dict[str, Any], seq: int) -> None:
-        text, name = request.get("text"), one_line(request.get("name") or "The file")
+        text, name = request.get("text"), request.get("name")
+        name = one_line(name if isinstance(name, str) else "") or "The file"
         if not isinstance(text, str) or len(text) > UPLOAD_LIMIT_CHARACTERS:
             raise InvalidScenario(f"{name} is not a text file of at most 2 MB; choose another.")
         if request.get("what") == "config":
@@ -265,7 +280,9 @@ class Dashboard(anywidget.AnyWidget):
         )
 
     def _why(self, request: dict[str, Any], seq: int) -> None:
-        path = one_line(request.get("id"))
+        path = request.get("id")
+        if path != "quality" and path not in answer_paths():
+            raise InvalidScenario("The page asked why of a number that this plan does not have.")
         told = why(self.state.plan, path, self.state.catalogue)
         self.send({"kind": "why", "seq": seq, "id": path, **told})
 

@@ -128,7 +128,7 @@ def _why_quality(plan: Plan, catalogue: Catalogue) -> dict[str, Any]:
     headline = next(h for h in headlines(plan, catalogue) if h.id == "quality")
     return {
         "title": f"Quality kept by {precision.name}",
-        "value": headline.value,
+        "value": f"{headline.value} {headline.unit}".strip(),
         "formula": "median of (score of the quantised model / score of its baseline)",
         "worked": headline.text,
         "note": "Scores of different tasks and models; test the model on your own tasks.",
@@ -190,7 +190,7 @@ def _card(headline: Headline) -> dict[str, Any]:
         "audience": "both",
         "title": headline.title,
         "value": headline.value,
-        "unit": "",
+        "unit": headline.unit,
         "text": headline.text,
         "tone": headline.tone,
         "basis": headline.basis.words,

@@ -1,0 +1,124 @@
+"""How fast the planner answers: the times that its limits are about.
+
+Run ``python scripts/measure_speed.py``; it uses one core. ``tests/test_speed.py`` holds the
+limits.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+if __name__ == "__main__":
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from planner.catalogue import find_data, load_catalogue  # noqa: E402
+from planner.memory import (  # noqa: E402
+    Device,
+    ReplicaMemory,
+    WeightFormat,
+    device,
+    replica_memory,
+    weight_format,
+)
+from planner.plan import evaluate  # noqa: E402
+from planner.scenario import EXAMPLES, load_example  # noqa: E402
+
+CANDIDATES = 1_000_000
+LIMITS_S = {"evaluate": 0.002, "a million candidates": 1.0, "import planner": 0.5}
+"""What a slider and a sweep may take, on one core [s]."""
+
+
+def timed(function: Callable[[], object], runs: int) -> list[float]:
+    """Seconds of each run, after one that is not counted."""
+    function()
+    found = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        function()
+        found.append(time.perf_counter() - start)
+    return found
+
+
+def evaluation(name: str) -> Callable[[], object]:
+    """One slider step: a whole plan of a shipped example."""
+    scenario, catalogue = load_example(name), load_catalogue()
+    return lambda: evaluate(scenario, catalogue)
+
+
+def candidates(
+    model: str = "meta-llama/Meta-Llama-3.1-70B", count: int = CANDIDATES
+) -> Callable[[], ReplicaMemory]:
+    """``count`` random configurations of one model, sized in one call.
+
+    GPU, weight and KV format, context, layout, utilisation and batch limits all vary at once.
+    """
+    catalogue, random = load_catalogue(), np.random.default_rng(7)
+    engine, architecture = catalogue.engine("vllm"), catalogue.model(model)
+    known = [g for g in catalogue.accelerators.values() if np.isfinite(g.memory_usable_bytes)]
+    formats = [p for p in catalogue.precisions.values() if p.use != "kv"]
+    gpus, stored = device(engine, known), weight_format(engine, formats)
+    gpu = random.integers(len(known), size=count)
+    form = random.integers(len(formats), size=count)
+    arguments = {
+        "gpu": Device(*(getattr(gpus, name)[gpu] for name in Device.__slots__)),
+        "weights": WeightFormat(*(getattr(stored, name)[form] for name in WeightFormat.__slots__)),
+        "kv_bits": random.choice([4.5, 8.0, 16.0], count),
+        "context_tokens": random.integers(128, 131_073, count),
+        "tensor_parallel": random.choice([1, 2, 4, 8, 16], count),
+        "pipeline_parallel": random.choice([1, 2, 3, 4], count),
+        "utilization_fraction": random.uniform(0.5, 0.98, count),
+        "max_sequences": random.integers(1, 2049, count),
+        "batched_tokens": random.choice([2048, 4096, 8192, 16384], count),
+    }
+    return lambda: replica_memory(architecture, engine=engine, **arguments)
+
+
+def fresh_import() -> float:
+    """Seconds to import planner in a new interpreter, with every name that it offers.
+
+    The names are imported when first asked for, so ``import planner`` alone says little.
+    """
+    code = (
+        "import time; start = time.perf_counter(); import planner; "
+        "[getattr(planner, name) for name in planner.__all__]; "
+        "print(time.perf_counter() - start)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return float(run.stdout)
+
+
+def main() -> None:
+    """Print the table."""
+    rows: list[tuple[str, list[float], float | None]] = [
+        (f"evaluate {name}", timed(evaluation(name), 200), LIMITS_S["evaluate"])
+        for name in EXAMPLES
+    ]
+    for model in ("meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"):
+        times = timed(candidates(model), 5)
+        rows.append((f"1e6 of {model.split('/')[1]}", times, LIMITS_S["a million candidates"]))
+    rows.append(("import planner", [fresh_import() for _ in range(7)], LIMITS_S["import planner"]))
+    rows.append(("load_catalogue", timed(lambda: load_catalogue(find_data()), 5), None))
+    print(f"{'':34}{'median ms':>12}{'best ms':>12}{'limit ms':>12}")
+    for name, times, limit in rows:
+        allowed = f"{1e3 * limit:,.0f}" if limit else "-"
+        print(
+            f"{name:34}{1e3 * statistics.median(times):12,.2f}{1e3 * min(times):12,.2f}"
+            f"{allowed:>12}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,506 @@
+"""The dashboards in process: what they send to the page, and what they answer to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.catalogue import load_catalogue
+from planner.errors import PlannerError
+from planner.plan import evaluate
+from planner.report import headlines
+from planner.scenario import EXAMPLES, FIELDS, Scenario, field_schema, load_example
+from planner.workbook import Dashboard, dashboards, start_here, will_it_fit
+from planner.workbook.panels import CONFIG
+
+BUILDERS = {"will-it-fit": will_it_fit, "start-here": start_here}
+NOT_SHOWN = {"will-it-fit": {"title", "description"}, "start-here": {"description"}}
+FRAME = {
+    "can_redo",
+    "can_undo",
+    "charts",
+    "error",
+    "headlines",
+    "hints",
+    "kind",
+    "notice",
+    "query",
+    "seq",
+    "stale",
+    "values",
+}
+CHARTS = {"memory", "precisions", "map", "quality"}
+CONFIGS = sorted((Path(__file__).resolve().parents[1] / "data" / "model_configs").glob("*.json"))
+
+every_dashboard = pytest.mark.parametrize("name", BUILDERS)
+
+
+class Screen(Dashboard):
+    """A dashboard whose answers stay here."""
+
+    def __init__(self, dashboard: Dashboard) -> None:
+        self.sent: list[tuple[dict[str, Any], list[bytes] | None]] = []
+        super().__init__(dashboard.page, dashboard.state)
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        self.sent.append((content, buffers))
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send one request; its only answer, as it comes out of the wire."""
+        self.sent.clear()
+        self.receive(request)
+        ((content, _),) = self.sent
+        return through_the_wire(content)
+
+
+def through_the_wire(content: Any) -> Any:
+    """JSON there and back: finite numbers only, no tuples lost, whole characters."""
+    return json.loads(json.dumps(content, allow_nan=False, ensure_ascii=False).encode("utf-8"))
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen(will_it_fit())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the dashboard sees."""
+    now = [1000.0]
+    monkeypatch.setattr(dashboards.time, "monotonic", lambda: now[0])
+    return now
+
+
+# ---------------------------------------------------------------- the page
+
+
+@every_dashboard
+def test_page_and_first_frame_are_json(name: str) -> None:
+    dashboard = BUILDERS[name]()
+    assert through_the_wire(dashboard.page) == dashboard.page
+    assert through_the_wire(dashboard.first) == dashboard.first
+    assert set(dashboard.first) == FRAME and dashboard.first["seq"] == 0
+    assert dashboard.page["id"] == name
+    charts = {chart["id"] for chart in dashboard.page["charts"]}
+    assert charts == set(dashboard.first["charts"]) == (CHARTS if charts else set())
+    assert all(chart["caption"].strip() for chart in dashboard.first["charts"].values())
+    assert dashboard.first["error"] is None and not dashboard.first["stale"]
+    assert {key for key, entry in dashboard.traits(sync=True).items()} >= {"page", "first"}
+    dashboard.close()
+
+
+@every_dashboard
+def test_every_field_has_one_control(name: str) -> None:
+    page = BUILDERS[name]().page
+    controls = [one for section in page["sections"] for one in section["controls"]]
+    paths = [one["path"] for one in controls]
+    assert len(paths) == len(set(paths)), "no field is shown twice"
+    assert set(paths) == set(FIELDS) - NOT_SHOWN[name]
+    schema = field_schema()
+    for one in controls:
+        entry = schema[one["path"]]
+        assert one["label"] == entry["label"] and one["help"] == entry["description"]
+        assert one["team"] in ("data science", "infrastructure", "both")
+        assert one["kind"] in ("slider", "number", "choice", "search", "text", "file")
+        if one["kind"] in ("slider", "number"):
+            assert (one["min"], one["max"]) == (entry["minimum"], entry["maximum"])
+            assert one["step"] > 0 and one["scale"] in ("linear", "log", "integer log")
+        assert one.get("nullable", False) == entry["nullable"]
+        if "shown_when" in one:
+            assert one["shown_when"]["path"] in paths
+    for section in page["sections"]:
+        assert section["title"] and section["controls"]
+        teams = {one["team"] for one in section["controls"]}
+        assert section["team"] == (teams.pop() if len(teams) == 1 else "both")
+
+
+@every_dashboard
+def test_the_links_are_notebooks(name: str, repository: Path) -> None:
+    links = BUILDERS[name]().page["links"]
+    assert [link["current"] for link in links].count(True) == 1
+    for link in links:
+        assert (repository / "notebooks" / link["href"]).is_file()
+        assert link["title"] and link["lead"]
+
+
+def options() -> list[tuple[str, Any]]:
+    page = start_here().page
+    return [
+        (one["path"], option["value"])
+        for section in page["sections"]
+        for one in section["controls"]
+        for option in one.get("options", [])
+    ]
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _ in options()}))
+def test_every_choice_has_a_plan_or_a_sentence(path: str) -> None:
+    """Each option, alone and on other hardware; nothing raises what a person could not read."""
+    catalogue, answered = load_catalogue(), 0
+    chosen = [value for one, value in options() if one == path]
+    assert len(chosen) == len(set(chosen)) > 1
+    bases = [
+        {"workload.context_tokens": 512, "workload.model_source": "catalogue"},
+        {
+            "workload.context_tokens": 512,
+            "deployment.gpu": "l40s-48gb",
+            "workload.model": "Qwen/Qwen3-8B",
+            "deployment.engine": "vllm",
+        },
+        {
+            "workload.context_tokens": 512,
+            "deployment.gpu": "mi300x-192gb",
+            "deployment.weight_precision": "bf16",
+        },
+    ]
+    for base in bases:
+        for value in chosen:
+            scenario = Scenario().changed({**base, path: value})
+            try:
+                plan = evaluate(scenario, catalogue)
+            except PlannerError as error:
+                assert str(error).endswith((".", "?")) and "\n" not in str(error)
+            else:
+                answered += 1
+                json.dumps(plan.to_dict(), allow_nan=False)
+                assert plan.fit.gpus >= 1
+    assert answered >= len(chosen), f"{path}: too few options have a plan"
+
+
+def test_every_option_can_be_told_from_the_others() -> None:
+    for section in start_here().page["sections"]:
+        for one in section["controls"]:
+            labels = [(option["group"], option["label"]) for option in one.get("options", [])]
+            assert len(labels) == len(set(labels)), one["path"]
+            assert all(label for _, label in labels)
+
+
+# ---------------------------------------------------------------- requests and answers
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"kind": "hello"},
+        {"kind": "set", "path": "workload.context_tokens", "value": 8192},
+        {"kind": "set", "path": "workload.context_tokens", "value": -1},
+        {"kind": "undo"},
+        {"kind": "redo"},
+        {"kind": "reset"},
+        {"kind": "open", "query": "nonsense"},
+        {"kind": "upload", "what": "scenario", "name": "a.yaml", "text": "title: A"},
+        {"kind": "upload", "what": "config", "name": "a.json", "text": "nonsense"},
+        {"kind": "download", "format": "yaml"},
+        {"kind": "why", "id": "fit.gpus"},
+        {"kind": "why", "id": "nonsense"},
+        {"kind": "nonsense"},
+    ],
+    ids=str,
+)
+def test_one_answer_with_the_requests_number(request_: dict, screen: Screen) -> None:
+    for seq in (1, 2, 70_000):
+        answer = screen.ask(**request_, seq=seq)
+        assert answer["seq"] == seq
+        if answer["kind"] == "frame":
+            assert set(answer) == FRAME
+            assert set(answer["values"]) == set(FIELDS)
+
+
+def test_only_changed_charts_are_sent(screen: Screen) -> None:
+    assert screen.ask(kind="set", seq=1, path="title", value="A")["charts"] == {}
+    same = screen.ask(kind="set", seq=2, path="title", value="A")
+    assert same["charts"] == {} and same["values"]["title"] == "A"
+    frame = screen.ask(kind="set", seq=3, path="workload.context_tokens", value=65_536)
+    assert "memory" in frame["charts"] and "quality" not in frame["charts"]
+    before = frame["charts"]["memory"]
+    assert screen.ask(kind="undo", seq=4)["charts"]["memory"] != before
+    assert screen.ask(kind="redo", seq=5)["charts"]["memory"] == before
+    assert screen.ask(kind="set", seq=6, path="deployment.gpu", value="tpu-v6e")["charts"] == {}
+
+
+def test_a_view_that_opens_later_gets_everything(screen: Screen) -> None:
+    screen.ask(kind="set", seq=1, path="workload.context_tokens", value=8192)
+    frame = screen.ask(kind="hello", seq=2)
+    assert set(frame["charts"]) == CHARTS and frame["error"] is None
+    assert frame["values"]["workload.context_tokens"] == 8192 and frame["can_undo"]
+
+
+def test_open_shows_the_links_scenario_with_all_charts(screen: Screen) -> None:
+    asked = load_example("code-assistance")
+    screen.ask(kind="set", seq=1, path="workload.context_tokens", value=8192)
+    frame = screen.ask(kind="open", seq=2, query=f"voila-theme=dark&{asked.to_query()}")
+    assert frame["values"] == asked.values() and frame["error"] is None
+    assert set(frame["charts"]) == CHARTS
+    assert frame["query"] == asked.to_query()
+    assert not frame["can_undo"] and not frame["can_redo"]
+    screen.ask(kind="set", seq=3, path="workload.context_tokens", value=4096)
+    assert screen.ask(kind="reset", seq=4)["values"] == asked.values(), "reset returns to the link"
+
+
+def test_the_frames_link_opens_the_same_picture(screen: Screen) -> None:
+    frame = screen.ask(kind="set", seq=1, path="deployment.gpu", value="l40s-48gb")
+    other = Screen(will_it_fit()).ask(kind="open", seq=1, query=frame["query"])
+    assert other["values"] == frame["values"] and other["headlines"] == frame["headlines"]
+    third = will_it_fit(Scenario.from_query(frame["query"]))
+    assert through_the_wire(third.first)["charts"] == other["charts"]
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_download_loads_back(name: str, form: str, tmp_path: Path) -> None:
+    scenario = load_example(name)
+    told = Screen(will_it_fit(scenario)).ask(kind="download", seq=1, format=form)
+    assert told["kind"] == "download" and told["mime"] == f"application/{form}"
+    path = tmp_path / told["name"]
+    assert path.suffix == f".{form}" and path.parent == tmp_path
+    path.write_text(told["text"], encoding="utf-8")
+    assert Scenario.load(path) == scenario
+    frame = Screen(will_it_fit()).ask(
+        kind="upload", seq=1, what="scenario", name=told["name"], text=told["text"]
+    )
+    assert frame["values"] == scenario.values()
+
+
+@pytest.mark.parametrize("title", ["", "...", "../../etc/passwd", "a\nb", "ÄÖ ☃", "x" * 120])
+def test_a_download_has_a_plain_name(title: str, screen: Screen) -> None:
+    screen.ask(kind="set", seq=1, path="title", value=title)
+    name = screen.ask(kind="download", seq=2, format="yaml")["name"]
+    assert name.endswith(".yaml") and 5 < len(name) < 80
+    assert not set(name) & set("/\\\n\"'<>:") and not name.startswith(".")
+
+
+@every_dashboard
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_why_is_answered_to_the_last_input(name: str, example: str) -> None:
+    screen = Screen(BUILDERS[name](load_example(example)))
+    frame = screen.ask(kind="hello", seq=1)
+    waiting = [item["why"] for item in frame["headlines"] if item["why"]]
+    assert waiting and waiting == [
+        headline.id for headline in headlines(screen.state.plan, screen.state.catalogue)
+    ]
+    asked: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in asked:
+            continue
+        asked.add(path)
+        told = screen.ask(kind="why", seq=2, id=path)
+        assert told["kind"] == "why" and told["id"] == path
+        assert told["title"] and told["formula"] and told["worked"] and told["basis"]
+        assert str(told["value"]).strip()
+        assert told["inputs"] or path not in ("fit.gpus", "memory.total_bytes")
+        for one in told["inputs"]:
+            assert one["name"] and one["source"] and one["basis"] and str(one["value"])
+            if one["why"]:
+                waiting.append(one["why"])
+        for term in told["terms"]:
+            assert term["name"] and term["data_science"] and term["infrastructure"]
+    assert {"fit.gpus", "quality", "memory.weights_bytes", "memory.kv_pool_bytes"} <= asked
+
+
+def test_headlines_speak_to_both_teams(screen: Screen) -> None:
+    items = screen.ask(kind="hello", seq=1)["headlines"]
+    assert len({item["id"] for item in items}) == len(items)
+    assert {"both", "data science", "infrastructure"} == {item["audience"] for item in items}
+    for item in items:
+        assert item["title"] and item["text"]
+        assert item["tone"] in ("good", "warn", "bad", "plain")
+
+
+def test_the_plotting_library_comes_from_the_kernel(screen: Screen) -> None:
+    screen.sent.clear()
+    screen.receive({"kind": "plotly", "seq": 9})
+    ((content, buffers),) = screen.sent
+    assert content == {"kind": "plotly", "seq": 9}
+    assert len(buffers) == 1 and len(buffers[0]) > 500_000
+
+
+# ---------------------------------------------------------------- values from a browser
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "taken"),
+    [
+        ("workload.context_tokens", 8192.0, 8192),
+        ("workload.context_tokens", 1e3, 1000),
+        ("workload.concurrent_sequences", 64.0, 64),
+        ("deployment.tensor_parallel", 4.0, 4),
+        ("deployment.tensor_parallel", None, None),
+        ("deployment.pipeline_parallel", 2.0, 2),
+        ("deployment.gpus_per_host", 4.0, 4),
+        ("deployment.engine_max_sequences", 256.0, 256),
+        ("deployment.engine_max_sequences", None, None),
+        ("deployment.engine_batched_tokens", 8192.0, 8192),
+        ("workload.model_parameters", 7_000_000_000, 7e9),
+        ("deployment.gpu_memory_utilization", 0.85, 0.85),
+    ],
+)
+def test_numbers_as_a_browser_sends_them(path: str, value: Any, taken: Any, screen: Screen) -> None:
+    """JavaScript has one kind of number, so 8192 may arrive as 8192.0."""
+    screen.ask(kind="set", seq=1, path="deployment.engine_max_sequences", value=128)
+    frame = screen.ask(kind="set", seq=2, path=path, value=value)
+    assert frame["error"] is None
+    found = screen.state.scenario.values()[path]
+    assert found == taken and type(found) is type(taken)
+    assert frame["values"][path] == taken
+
+
+def test_a_drag_is_one_step_of_undo(screen: Screen, clock: list[float]) -> None:
+    for seq, value in enumerate([20, 30, 40, 50], 1):
+        screen.ask(kind="set", seq=seq, path="workload.concurrent_sequences", value=value)
+        clock[0] += 0.05
+    frame = screen.ask(kind="undo", seq=9)
+    assert frame["values"] == Scenario().values()
+    assert not frame["can_undo"] and frame["can_redo"]
+
+
+def test_two_changes_apart_in_time_or_field_are_two_steps(
+    screen: Screen, clock: list[float]
+) -> None:
+    screen.ask(kind="set", seq=1, path="workload.concurrent_sequences", value=20)
+    clock[0] += 5.0
+    screen.ask(kind="set", seq=2, path="workload.concurrent_sequences", value=30)
+    screen.ask(kind="set", seq=3, path="workload.context_tokens", value=8192)
+    screen.ask(kind="set", seq=4, path="workload.concurrent_sequences", value=40)
+    seen = [
+        screen.ask(kind="undo", seq=seq)["values"]["workload.concurrent_sequences"]
+        for seq in (5, 6, 7, 8)
+    ]
+    assert seen == [30, 30, 20, 16]
+
+
+# ---------------------------------------------------------------- errors and stale plans
+
+
+def test_after_an_error_the_values_are_the_last_valid_scenarios(screen: Screen) -> None:
+    """The page keeps what was typed beside the sentence; everything else is consistent."""
+    frame = screen.ask(kind="set", seq=1, path="workload.concurrent_sequences", value=-5)
+    assert frame["error"]["path"] == "workload.concurrent_sequences"
+    assert frame["values"] == Scenario().values() == screen.state.scenario.values()
+    assert Scenario.from_query(frame["query"]) == screen.state.scenario
+    assert not frame["stale"] and any(frame["hints"].values())
+    frame = screen.ask(kind="set", seq=2, path="workload.context_tokens", value=8192)
+    assert frame["error"] is None
+    assert frame["values"]["workload.concurrent_sequences"] == 16
+
+
+def test_a_scenario_without_a_plan_is_shown_beside_the_last_good_plan(screen: Screen) -> None:
+    good = screen.ask(kind="hello", seq=1)
+    frame = screen.ask(kind="set", seq=2, path="deployment.gpu", value="tpu-v6e")
+    assert frame["stale"] and "TPU v6e" in frame["error"]["text"]
+    assert frame["values"]["deployment.gpu"] == "tpu-v6e"
+    assert Scenario.from_query(frame["query"]).deployment.gpu == "tpu-v6e"
+    assert frame["headlines"] == good["headlines"] and frame["charts"] == {}
+    assert set(frame["hints"]) == set(good["hints"]) and not any(frame["hints"].values())
+    refused = screen.ask(kind="set", seq=3, path="workload.context_tokens", value=-1)
+    assert refused["stale"] and refused["error"]["path"] == "workload.context_tokens"
+    again = screen.ask(kind="hello", seq=4)
+    assert again["stale"] and again["error"] == refused["error"]
+    assert set(again["charts"]) == CHARTS, "the last good picture, for a view that opens now"
+    told = screen.ask(kind="why", seq=5, id="fit.gpus")
+    assert "2" in told["value"], "why is asked of the plan on screen"
+    frame = screen.ask(kind="undo", seq=6)
+    assert not frame["stale"] and frame["error"] is None
+    assert frame["hints"] == good["hints"]
+
+
+def test_an_error_of_one_request_does_not_stay(screen: Screen) -> None:
+    """A broken link or an unknown why is told once; the plan is not at fault."""
+    assert screen.ask(kind="open", seq=1, query="s=1x")["error"]
+    assert screen.ask(kind="hello", seq=2)["error"] is None
+    assert screen.ask(kind="why", seq=3, id="x")["error"]
+    assert screen.ask(kind="hello", seq=4)["error"] is None
+
+
+# ---------------------------------------------------------------- uploads
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_upload_of_an_example(name: str, repository: Path, screen: Screen) -> None:
+    text = (repository / "data" / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8")
+    frame = screen.ask(kind="upload", seq=1, what="scenario", name=f"{name}.yaml", text=text)
+    assert frame["notice"] == f"{name}.yaml is open." and frame["error"] is None
+    assert frame["values"] == load_example(name).values()
+    changed = load_example(name) != Scenario()
+    assert frame["can_undo"] == changed
+    assert screen.ask(kind="undo", seq=2)["values"] == Scenario().values()
+
+
+def test_a_notice_is_told_once(repository: Path, screen: Screen) -> None:
+    text = Scenario(title="B").to_text()
+    assert screen.ask(kind="upload", seq=1, what="scenario", name="b.yaml", text=text)["notice"]
+    assert screen.ask(kind="hello", seq=2)["notice"] is None
+    assert screen.ask(kind="set", seq=3, path="title", value="C")["notice"] is None
+
+
+def test_an_upload_without_a_plan_is_an_error_and_no_notice(screen: Screen) -> None:
+    text = Scenario().changed({"deployment.gpu": "tpu-v6e"}).to_text()
+    frame = screen.ask(kind="upload", seq=1, what="scenario", name="b.yaml", text=text)
+    assert frame["notice"] is None and "TPU v6e" in frame["error"]["text"] and frame["stale"]
+
+
+@pytest.mark.parametrize("path", CONFIGS[::12], ids=lambda path: path.stem)
+def test_upload_of_a_real_config(path: Path, screen: Screen) -> None:
+    text = path.read_text(encoding="utf-8")
+    screen.ask(kind="set", seq=1, path="workload.concurrent_sequences", value=1)
+    frame = screen.ask(kind="upload", seq=2, what="config", name=path.name, text=text)
+    assert frame["error"] is None
+    assert frame["notice"].startswith(f"{path.name} is read as ")
+    assert frame["values"]["workload.model_source"] == "config"
+    assert screen.state.scenario.workload.config_json == text
+    assert screen.state.plan.model.total_parameters > 1e8
+    assert frame["hints"][CONFIG].startswith("Read as ")
+    frame = screen.ask(kind="set", seq=3, path="workload.model_source", value="catalogue")
+    assert frame["error"] is None
+    frame = screen.ask(kind="set", seq=4, path="workload.model_source", value="config")
+    assert frame["error"] is None, "the text is kept"
+
+
+def test_the_text_of_a_config_does_not_travel_with_every_frame(screen: Screen) -> None:
+    text = CONFIGS[-1].read_text(encoding="utf-8")
+    frame = screen.ask(kind="upload", seq=1, what="config", name="config.json", text=text)
+    assert frame["values"][CONFIG] == f"config.json, {len(text):,} characters"
+    assert len(json.dumps(frame["values"])) < 2_000
+    told = screen.ask(kind="download", seq=2, format="yaml")
+    assert Scenario.from_text(told["text"]).workload.config_json == text
+
+
+def test_every_real_config_is_read(screen: Screen) -> None:
+    assert len(CONFIGS) > 50
+    for path in CONFIGS:
+        text = path.read_text(encoding="utf-8")
+        frame = screen.ask(kind="upload", seq=1, what="config", name=path.name, text=text)
+        assert frame["notice"] and not frame["error"], path.name
+
+
+# ---------------------------------------------------------------- the widget
+
+
+def test_the_page_asks_only_what_is_answered() -> None:
+    """Every kind of request in the page's script has an answer here."""
+    script = (Path(dashboards.__file__).parent / "static" / "dashboard.js").read_text("utf-8")
+    asked = set(re.findall(r"\bwire\.(?:ask|tell)\(\"(\w+)\"", script))
+    asked |= set(re.findall(r"kind: \"(set)\"", script)) | {"undo", "redo", "reset"}
+    assert {"hello", "open", "upload", "download", "why", "plotly", "set"} <= asked
+    screen = Screen(will_it_fit())
+    for kind in asked:
+        screen.sent.clear()
+        screen.receive({"kind": kind, "seq": 1})
+        ((content, _),) = screen.sent
+        text = (content.get("error") or {"text": ""})["text"]
+        assert "does not know" not in text, kind
+
+
+def test_messages_reach_the_dashboard() -> None:
+    """Through the widget's own message handler, as from a browser."""
+    dashboard = will_it_fit()
+    sent: list[Any] = []
+    dashboard.send = lambda content, buffers=None: sent.append(content)
+    message = {"kind": "set", "seq": 4, "path": "workload.context_tokens", "value": 8192}
+    dashboard._handle_custom_msg(message, [])
+    assert [frame["seq"] for frame in sent] == [4]
+    assert dashboard.state.scenario.workload.context_tokens == 8192

@@ -1,0 +1,63 @@
+"""The times that a slider and a sweep depend on, on one core.
+
+The best of several runs counts, so that a busy machine does not fail a test that the code
+passes; ``python scripts/measure_speed.py`` prints medians too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.benchmark
+
+
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+speed = _script("measure_speed")
+
+
+@pytest.mark.parametrize("example", speed.EXAMPLES)
+def test_a_slider_step_takes_two_milliseconds(example: str) -> None:
+    best = min(speed.timed(speed.evaluation(example), 100))
+    assert best < speed.LIMITS_S["evaluate"]
+
+
+@pytest.mark.parametrize("model", ["meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"])
+def test_a_million_candidates_take_a_second(model: str) -> None:
+    sweep = speed.candidates(model)
+    found = sweep()
+    for values in (found.kv_pool_bytes, found.sequence_bytes, found.sequences):
+        assert values.shape == (speed.CANDIDATES,) and not np.isnan(values).any()
+    assert 0.05 < np.mean(found.sequences > 0) < 0.95, "an unrealistic spread"
+    assert min(speed.timed(sweep, 5)) < speed.LIMITS_S["a million candidates"]
+
+
+def test_import_takes_half_a_second() -> None:
+    assert min(speed.fresh_import() for _ in range(5)) < speed.LIMITS_S["import planner"]
+
+
+def test_the_table_prints() -> None:
+    """As a user runs it, with one thread."""
+    run = subprocess.run(
+        [sys.executable, "scripts/measure_speed.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "load_catalogue" in run.stdout and "limit ms" in run.stdout
