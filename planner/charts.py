@@ -175,6 +175,10 @@ def fit_map(plan: Plan, catalogue: Catalogue) -> Spec:
                 "z": [[_none(v) for v in line] for line in colour],
                 "text": [[_count(v) for v in line] for line in counts],
                 "texttemplate": "%{text}",
+                "customdata": [
+                    [[gpu, precision] for precision in options.precision_ids]
+                    for gpu in options.gpu_ids
+                ],
                 "zmin": 0,
                 "zmax": 6,
                 "showscale": False,
@@ -348,7 +352,11 @@ def _quality_caption(plan: Plan, catalogue: Catalogue) -> str:
         for identity, label in zip(options.precision_ids, options.precision_labels, strict=True)
         if identity not in catalogue.recoveries and identity != "bf16"
     ]
-    none = f" None was found for {', '.join(silent)}: test on your own tasks." if silent else ""
+    none = (
+        f" No comparison was found for {', '.join(silent)}: test on your own tasks."
+        if silent
+        else ""
+    )
     return (
         "A dot is the median of the published comparisons, a bar holds the middle 80 %; hover or "
         f"ask why for their sources.{none}"

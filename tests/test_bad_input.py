@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -351,12 +352,16 @@ def test_a_file_of_50_mb_is_refused_without_being_read(
     path = tmp_path / "large.yaml"
     path.write_bytes(kind * (50_000_000 // len(kind)))
     monkeypatch.setattr("planner.scenario.parse_document", unreachable)
+    load_catalogue()
     started = time.monotonic()
+    tracemalloc.start()
     with pytest.raises(InvalidScenario) as caught:
         Scenario.load(path)
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most_bytes < 10_000_000
     assert "large.yaml is larger than 1,000 kB" in str(caught.value)
     assert_one_sentence(str(caught.value))
-    load_catalogue()
     assert "large.yaml" in failed(capsys, "evaluate", str(path))
     text = failed(capsys, "models", "--config", str(path))
     assert "2 MB" in text

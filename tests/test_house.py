@@ -160,7 +160,7 @@ def test_no_exception_is_stale() -> None:
         for name, size in _functions(path)
         if size > CODE_LIMIT
     }
-    assert long == set(LONG_FUNCTIONS)
+    assert long >= set(LONG_FUNCTIONS)
 
 
 def test_no_vague_module_names() -> None:

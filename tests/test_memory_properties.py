@@ -351,7 +351,25 @@ def test_state_is_what_remains_of_an_empty_conversation(
     assert state == sum(group.layers * group.state_bytes for group in model.groups)
     assert state == float(sequence_bytes(model, bits, 0))
     assert state <= float(sequence_bytes(model, bits, context))
-    assert _falls([constant_state_bytes(model, n) for n in TENSOR_PARALLEL])
+    for n in TENSOR_PARALLEL:
+        assert float(constant_state_bytes(model, n)) == pytest.approx(state / n, rel=ROUNDING)
+
+
+@properties
+@given(STATEFUL, BITS, RANKS, STAGES, CONTEXT)
+def test_the_fullest_stage_holds_whole_layers(
+    model: Architecture, bits: float, ranks: int, stages: int, context: int
+) -> None:
+    """As many as the ceiling of an even share: a layer is not cut in two."""
+    fullest = replace(
+        model,
+        groups=tuple(
+            replace(group, layers=float(math.ceil(group.layers / stages))) for group in model.groups
+        ),
+    )
+    assert float(sequence_bytes(model, bits, context, ranks, stages)) == pytest.approx(
+        float(sequence_bytes(fullest, bits, context, ranks)), rel=ROUNDING
+    )
 
 
 # --- Weights -----------------------------------------------------------------------------------
@@ -402,6 +420,41 @@ def test_weights_fall_with_ranks_and_stages(model: Architecture, precision: Any)
         assert _falls(
             [weight_bytes_per_gpu(model, precision, n, p).total_bytes for p in PIPELINE_PARALLEL]
         )
+
+
+DIVIDED = {
+    "attention_parameters": True,
+    "replicated_parameters": False,
+    "mlp_parameters": True,
+    "expert_parameters": True,
+    "router_parameters": False,
+    "norm_parameters": False,
+    "embedding_parameters": True,
+    "lm_head_parameters": True,
+    "vision_parameters": False,
+}
+"""Whether ranks share a class of parameters, by the table of Architecture's docstring."""
+
+
+@pytest.mark.parametrize("name", DIVIDED)
+@properties
+@given(MODEL, RANKS, STAGES)
+def test_each_class_divides_as_the_table_says(
+    name: str, model: Architecture, ranks: int, stages: int
+) -> None:
+    """What 1e9 more parameters of one class add to a rank."""
+    bits = CATALOGUE.weight_precision("bf16")
+    more = replace(model, **{name: getattr(model, name) + 1e9})
+    if stages > 1 and name in ("embedding_parameters", "lm_head_parameters"):
+        return  # They sit on the first and the last stage, and the fuller one counts.
+    added = float(
+        weight_bytes_per_gpu(more, bits, ranks, stages).total_bytes
+        - weight_bytes_per_gpu(model, bits, ranks, stages).total_bytes
+    )
+    share = 1 / ranks if DIVIDED[name] else 1.0
+    if name not in ("embedding_parameters", "lm_head_parameters", "vision_parameters"):
+        share *= math.ceil(model.layers / stages) / model.layers
+    assert added == pytest.approx(2e9 * share, rel=1e-6, abs=1024)
 
 
 @properties

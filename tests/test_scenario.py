@@ -139,6 +139,13 @@ def test_a_variant_is_its_differences(scenario: Scenario) -> None:
         assert Scenario.from_dict(made.to_dict()) == made, "a variant is a valid scenario"
 
 
+def test_a_variant_of_a_scenario_with_the_longest_title_is_valid() -> None:
+    scenario = Scenario.from_dict({"title": "t" * 120, "variants": {"v" * 60: {}}})
+    made = scenario.variant("v" * 60)
+    assert made.title == "t" * 58 + ": " + "v" * 60
+    assert Scenario.from_dict(made.to_dict()) == made
+
+
 @given(scenarios(), scenarios())
 @settings(max_examples=50, deadline=None)
 def test_equal_scenarios_have_equal_links(a: Scenario, b: Scenario) -> None:

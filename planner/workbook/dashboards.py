@@ -26,7 +26,7 @@ from planner.workbook.panels import Panels, why
 from planner.workbook.state import BUG, WorkbookState
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("page.js", "wire.js", "controls.js", "results.js", "app.js")
+SCRIPTS = ("page.js", "wire.js", "controls.js", "results.js", "map.js", "app.js")
 ONE_DRAG_S = 1.0
 """Changes of the same field closer together than this are one step of undo [s]."""
 UPLOAD_LIMIT_CHARACTERS = 2_000_000
@@ -106,14 +106,14 @@ def will_it_fit(scenario: Scenario | None = None) -> Dashboard:
             {
                 "id": "map",
                 "title": "Every GPU, every precision",
-                "lead": "fewest GPUs that fit",
-                "height": 480,
+                "lead": "fewest GPUs; click to choose",
+                "kind": "table",
             },
             {
                 "id": "quality",
                 "title": "What each precision gives up",
                 "lead": "published comparisons",
-                "height": 480,
+                "height": 450,
             },
         ],
         "links": _links("1-will-it-fit.ipynb"),

@@ -40,7 +40,7 @@ class App {
     this.sizes.disconnect();
     this.sights.disconnect();
     this.unlisten.abort();
-    for (const chart of this.charts.values()) if (chart.drawn) window.Plotly?.purge(chart.plot);
+    for (const chart of this.charts.values()) if (chart.drawn && chart.plot.data) window.Plotly?.purge(chart.plot);
   }
 
   // -- frames in, pixels out
@@ -265,7 +265,7 @@ class App {
     this.spoken = h("p", { class: "pl-hidden", "aria-live": "polite" });
     this.strip = h("p", { class: "pl-strip", "aria-hidden": "true" });
     this.lastGood = h("p", { class: "pl-last-good", hidden: true, text: "Last good plan" });
-    for (const def of page.charts || []) this.charts.set(def.id, new Chart(def, this));
+    for (const def of page.charts || []) this.charts.set(def.id, def.kind === "table" ? new MapTable(def, this) : new Chart(def, this));
     const charts = this.charts.size ? h("div", { class: "pl-charts" }, ...[...this.charts.values()].map((c) => c.node)) : null;
     const intro = h("div", { class: "pl-intro" }, h("h1", { text: page.title || "" }), page.lead && h("p", { class: "pl-lead", text: page.lead }));
     const start = page.kind === "start";
