@@ -58,9 +58,14 @@ class MissingData(PlannerError):
     """A fact that the answer needs is blank in the catalogue, or an id is unknown.
 
     A blank stays unknown and raises where it is needed; nothing is guessed.
+    ``field`` is the dotted path of the scenario's field that asked for it, if one did.
 
     >>> raise MissingData("TPU v6e: memory is not in the catalogue.")
     Traceback (most recent call last):
         ...
     planner.errors.MissingData: TPU v6e: memory is not in the catalogue.
     """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field

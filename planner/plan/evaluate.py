@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from planner.catalogue import (
-    Accelerator,
-    Architecture,
     Basis,
     Catalogue,
-    Engine,
-    Precision,
-    architecture_from_text,
     computes,
-    generic_architecture,
     weakest,
 )
-from planner.errors import InvalidScenario, NoFeasiblePlan
+from planner.errors import NoFeasiblePlan
 from planner.memory import (
-    Device,
     Layouts,
     ReplicaMemory,
     SmallestFit,
-    WeightFormat,
     constant_state_bytes,
     device,
     engine_limits,
-    replica_memory,
     smallest_fit,
     weight_bytes,
     weight_format,
 )
+from planner.plan.choice import Choice
 from planner.plan.records import FitPlan, LayoutTable, MemoryPlan, OptionTable, Plan
 from planner.scenario import Scenario
 from planner.units import format_gib, plural
@@ -68,7 +60,7 @@ def evaluate(scenario: Scenario, catalogue: Catalogue) -> Plan:
     >>> evaluate(Scenario(), load_catalogue()).fit.tool
     'spade'
     """
-    choice = _Choice.of(scenario, catalogue)
+    choice = Choice.of(scenario, catalogue)
     layouts = choice.layouts(choice.gpu.nvlink_domain_gpus)
     gpu = device(choice.engine, [choice.gpu])
     stored = weight_format(choice.engine, [choice.weight_precision])
@@ -96,113 +88,7 @@ def evaluate(scenario: Scenario, catalogue: Catalogue) -> Plan:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The records that a scenario names, looked up once."""
-
-    scenario: Scenario
-    model: Architecture
-    gpu: Accelerator
-    engine: Engine
-    weight_precision: Precision
-    kv_precision: Precision
-    computed_as: str
-
-    @classmethod
-    def of(cls, scenario: Scenario, catalogue: Catalogue) -> _Choice:
-        deployment = scenario.deployment
-        gpu = catalogue.accelerator(deployment.gpu)
-        gpu.require("memory_usable_bytes")
-        precision = catalogue.weight_precision(deployment.weight_precision)
-        computed_as = computes(gpu, precision)
-        if not computed_as:
-            raise InvalidScenario(
-                f"{gpu.name} cannot compute with {precision.name} weights; "
-                f"choose {_alternatives(gpu, catalogue)}, or a newer GPU.",
-                field="deployment.weight_precision",
-            )
-        kv = catalogue.kv_precision(deployment.kv_precision)
-        if not computes(gpu, kv):
-            raise InvalidScenario(
-                f"{gpu.name} cannot read a KV cache in {kv.name}; choose a 16-bit KV cache.",
-                field="deployment.kv_precision",
-            )
-        return cls(
-            scenario,
-            _model(scenario, catalogue),
-            gpu,
-            catalogue.engine(deployment.engine),
-            precision,
-            kv,
-            computed_as,
-        )
-
-    @property
-    def concurrent_sequences(self) -> int:
-        return self.scenario.workload.concurrent_sequences
-
-    def layouts(self, domain_gpus: Any) -> Layouts:
-        deployment = self.scenario.deployment
-        return Layouts.of(
-            domain_gpus,
-            deployment.gpus_per_host,
-            self.model.attention_heads,
-            deployment.tensor_parallel,
-            deployment.pipeline_parallel,
-        )
-
-    def replica(self, gpu: Device, stored: WeightFormat, layouts: Layouts) -> ReplicaMemory:
-        deployment = self.scenario.deployment
-        return replica_memory(
-            self.model,
-            stored,
-            self.kv_precision.bits_per_weight,
-            self.engine,
-            gpu,
-            context_tokens=self.scenario.workload.context_tokens,
-            tensor_parallel=layouts.tensor_parallel,
-            pipeline_parallel=layouts.pipeline_parallel,
-            utilization_fraction=deployment.gpu_memory_utilization,
-            max_sequences=deployment.engine_max_sequences,
-            batched_tokens=deployment.engine_batched_tokens,
-        )
-
-
-def _model(scenario: Scenario, catalogue: Catalogue) -> Architecture:
-    workload = scenario.workload
-    if workload.model_source == "size":
-        model = generic_architecture(workload.model_parameters, tuple(catalogue.models.values()))
-    elif workload.model_source == "config":
-        if not workload.config_json.strip():
-            raise InvalidScenario(
-                "No config.json was given yet; upload the one that was downloaded with the "
-                "model, or choose a model from the catalogue.",
-                field="workload.config_json",
-            )
-        model = architecture_from_text(workload.config_json, name="Your model")
-    else:
-        model = catalogue.model(workload.model)
-    # An embedding model reads its whole input at once and has a fixed longest one.
-    if workload.context_tokens > model.maximum_context_tokens:
-        raise InvalidScenario(
-            f"{model.name} reads at most {model.maximum_context_tokens:,.0f} tokens and the "
-            f"scenario asks for {workload.context_tokens:,}; shorten the context or choose "
-            "another model.",
-            field="workload.context_tokens",
-        )
-    return model
-
-
-def _alternatives(gpu: Accelerator, catalogue: Catalogue) -> str:
-    names = [
-        precision.name
-        for precision in catalogue.precisions.values()
-        if precision.in_map and precision.use != "kv" and computes(gpu, precision)
-    ]
-    return " or ".join(names[:3]) or "another precision"
-
-
-def _does_not_fit(choice: _Choice, memory: ReplicaMemory, layouts: Layouts) -> NoFeasiblePlan:
+def _does_not_fit(choice: Choice, memory: ReplicaMemory, layouts: Layouts) -> NoFeasiblePlan:
     """Why nothing fits, by how much, and what would help."""
     deployment, workload = choice.scenario.deployment, choice.scenario.workload
     if not layouts.allowed.any():
@@ -229,7 +115,7 @@ def _does_not_fit(choice: _Choice, memory: ReplicaMemory, layouts: Layouts) -> N
     )
 
 
-def _fit_plan(choice: _Choice, best: SmallestFit) -> FitPlan:
+def _fit_plan(choice: Choice, best: SmallestFit) -> FitPlan:
     gpus, replicas = int(best.gpus), int(best.replicas)
     per_host = choice.scenario.deployment.gpus_per_host
     hosts = math.ceil(gpus / per_host)
@@ -250,7 +136,7 @@ def _fit_plan(choice: _Choice, best: SmallestFit) -> FitPlan:
     )
 
 
-def _memory_plan(choice: _Choice, memory: ReplicaMemory, fit: FitPlan) -> MemoryPlan:
+def _memory_plan(choice: Choice, memory: ReplicaMemory, fit: FitPlan) -> MemoryPlan:
     deployment = choice.scenario.deployment
     limits = engine_limits(
         choice.engine,
@@ -295,7 +181,7 @@ def _memory_plan(choice: _Choice, memory: ReplicaMemory, fit: FitPlan) -> Memory
 
 
 def _layout_table(
-    choice: _Choice, memory: ReplicaMemory, layouts: Layouts, chosen: MemoryPlan, fit: FitPlan
+    choice: Choice, memory: ReplicaMemory, layouts: Layouts, chosen: MemoryPlan, fit: FitPlan
 ) -> LayoutTable:
     """For each total count, the allowed layout with the least on its fullest GPU."""
     counts = np.unique(np.append(COUNTS[COUNTS <= max(8.0, 2.0 * fit.gpus)], fit.gpus))[:, None]
@@ -322,7 +208,7 @@ def _layout_table(
     )
 
 
-def _option_table(choice: _Choice, catalogue: Catalogue) -> OptionTable:
+def _option_table(choice: Choice, catalogue: Catalogue) -> OptionTable:
     """Every GPU and precision of the map in one call; the chosen ones are always in it."""
     gpus = [
         gpu
@@ -355,7 +241,7 @@ def _option_table(choice: _Choice, catalogue: Catalogue) -> OptionTable:
     )
 
 
-def _bases(choice: _Choice) -> dict[str, Basis]:
+def _bases(choice: Choice) -> dict[str, Basis]:
     """The weakest basis of what goes into each answer."""
     model = choice.model.source.basis
     bits = choice.weight_precision.source.basis

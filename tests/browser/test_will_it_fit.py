@@ -72,8 +72,8 @@ def box(page: Page, path: str) -> Locator:
 
 def open_sections(page: Page) -> None:
     """Open the sections of controls that are folded."""
-    for summary in page.locator(".pl-section:not([open]) summary").all():
-        summary.click()
+    while page.locator(".pl-section:not([open])").count():
+        page.locator(".pl-section:not([open]) summary").first.click()
 
 
 def headline(page: Page, identity: str) -> Locator:

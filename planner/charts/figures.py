@@ -16,7 +16,7 @@ import numpy as np
 
 from planner.catalogue import Catalogue
 from planner.plan import Plan
-from planner.units import GIB, format_gib, format_number, plural
+from planner.units import GIB, format_gib, plural
 
 WEIGHTS, KV_CACHE, ACTIVATIONS, RESERVE = "#3578bd", "#e08a1e", "#9279b8", "#87939e"
 CHOSEN, SPREAD, LIMIT = "#3578bd", "#8796a5", "#d9534a"
@@ -121,7 +121,7 @@ def gpus_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
                 "type": "bar",
                 "x": names,
                 "y": [float(v) if np.isfinite(v) else 0.0 for v in row],
-                "text": [_count(v) for v in row],
+                "text": [count_text(v) for v in row],
                 "textposition": "outside",
                 "cliponaxis": False,
                 "marker": {"color": CHOSEN, "opacity": opacity},
@@ -173,7 +173,7 @@ def fit_map(plan: Plan, catalogue: Catalogue) -> Spec:
                 "x": [_axis_label(label) for label in options.precision_labels],
                 "y": list(options.gpu_labels),
                 "z": [[_none(v) for v in line] for line in colour],
-                "text": [[_count(v) for v in line] for line in counts],
+                "text": [[count_text(v) for v in line] for line in counts],
                 "texttemplate": "%{text}",
                 "customdata": [
                     [[gpu, precision] for precision in options.precision_ids]
@@ -227,18 +227,7 @@ def quality_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
     >>> "layout" in quality_by_precision(evaluate(Scenario(), c), c)
     True
     """
-    names, medians, above, below, notes, opacity = [], [], [], [], [], []
-    options = plan.options
-    for identity, label in zip(options.precision_ids, options.precision_labels, strict=True):
-        recovery = catalogue.recoveries.get(identity)
-        if recovery is None:
-            continue
-        names.append(label)
-        medians.append(100 * recovery.median)
-        above.append(100 * (recovery.high - recovery.median))
-        below.append(100 * (recovery.median - recovery.low))
-        notes.append(f"{plural(recovery.rows, 'comparison')}: {'; '.join(recovery.sources[:2])}")
-        opacity.append(1.0 if identity == plan.weight_precision.id else PALE)
+    names, medians, above, below, notes, opacity = _recoveries(plan, catalogue)
     lowest = min((m - b for m, b in zip(medians, below, strict=True)), default=95.0)
     highest = max((m + a for m, a in zip(medians, above, strict=True)), default=100.0)
     return {
@@ -300,67 +289,25 @@ CHARTS: dict[str, Callable[[Plan, Catalogue], Spec]] = {
 """Every chart of the first dashboard, by the name that the page uses."""
 
 
-def captions(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
-    """What each chart says, in a sentence, for those who do not see it.
-
-    Parameters
-    ----------
-    plan : Plan
-    catalogue : Catalogue
-
-    Returns
-    -------
-    dict
-        Chart name to sentence.
-
-    >>> from planner import Scenario, evaluate, load_catalogue
-    >>> c = load_catalogue()
-    >>> sorted(captions(evaluate(Scenario(), c), c))
-    ['map', 'memory', 'precisions', 'quality']
-    """
-    memory, fit = plan.memory, plan.fit
-    row = plan.options.gpus[plan.options.gpu_ids.index(plan.gpu.id)]
-    by_precision = ", ".join(
-        f"{name} {_count(count)}"
-        for name, count in zip(plan.options.precision_labels, row, strict=True)
-        if not np.isnan(count)
-    )
-    finite = plan.options.gpus[np.isfinite(plan.options.gpus)]
-    return {
-        "memory": (
-            f"On {plural(fit.gpus, 'GPU')} each holds {format_gib(memory.weights_bytes)} of "
-            f"weights, {format_gib(memory.kv_cache_bytes)} of KV cache and "
-            f"{format_gib(memory.activations_bytes + memory.runtime_reserve_bytes)} of "
-            f"activations and reserve, of {format_gib(plan.gpu.memory_usable_bytes)}."
-        ),
-        "precisions": f"GPUs of {plan.gpu.name} needed: {by_precision}.",
-        "map": (
-            f"Counts run from {format_number(float(finite.min()))} to "
-            f"{format_number(float(finite.max()))} GPUs; a dash means that it does not fit or "
-            "that the GPU cannot compute the format."
-            if finite.size
-            else "No combination fits."
-        ),
-        "quality": _quality_caption(plan, catalogue),
-    }
-
-
-def _quality_caption(plan: Plan, catalogue: Catalogue) -> str:
+def _recoveries(plan: Plan, catalogue: Catalogue) -> tuple[list[Any], ...]:
+    """Label, median, distance to the high and the low end, note and opacity, by precision."""
     options = plan.options
-    silent = [
-        label
-        for identity, label in zip(options.precision_ids, options.precision_labels, strict=True)
-        if identity not in catalogue.recoveries and identity != "bf16"
-    ]
-    none = (
-        f" No comparison was found for {', '.join(silent)}: test on your own tasks."
-        if silent
-        else ""
-    )
-    return (
-        "A dot is the median of the published comparisons, a bar holds the middle 80 %; hover or "
-        f"ask why for their sources.{none}"
-    )
+    rows = []
+    for identity, label in zip(options.precision_ids, options.precision_labels, strict=True):
+        recovery = catalogue.recoveries.get(identity)
+        if recovery is None:
+            continue
+        rows.append(
+            (
+                label,
+                100 * recovery.median,
+                100 * (recovery.high - recovery.median),
+                100 * (recovery.median - recovery.low),
+                f"{plural(recovery.rows, 'comparison')}: {'; '.join(recovery.sources[:2])}",
+                1.0 if identity == plan.weight_precision.id else PALE,
+            )
+        )
+    return tuple(list(column) for column in zip(*rows, strict=True)) or ([],) * 6
 
 
 def _limit(value_bytes: float, dash: str) -> Spec:
@@ -399,7 +346,21 @@ def _gib(values: np.ndarray) -> list[float]:
     return [round(float(v / GIB), 4) for v in values]
 
 
-def _count(value: float) -> str:
+def count_text(value: float) -> str:
+    """A GPU count as the pictures write it; a dash where there is none.
+
+    Parameters
+    ----------
+    value : float [gpu]
+        Infinite where nothing fits, not-a-number where the GPU cannot compute the format.
+
+    Returns
+    -------
+    str
+
+    >>> count_text(16.0), count_text(float("inf"))
+    ('16', '–')
+    """
     return f"{int(value):,}" if np.isfinite(value) else "–"
 
 
