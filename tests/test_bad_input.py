@@ -351,7 +351,7 @@ def test_a_file_of_50_mb_is_refused_without_being_read(
 ) -> None:
     path = tmp_path / "large.yaml"
     path.write_bytes(kind * (50_000_000 // len(kind)))
-    monkeypatch.setattr("planner.scenario.parse_document", unreachable)
+    monkeypatch.setattr("planner.scenario.document.parse_document", unreachable)
     load_catalogue()
     started = time.monotonic()
     tracemalloc.start()
@@ -375,7 +375,7 @@ def unreachable(*_arguments: object) -> None:
 def test_an_upload_of_50_mb_is_refused_at_once(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planner.scenario.parse_document", unreachable)
+    monkeypatch.setattr("planner.scenario.document.parse_document", unreachable)
     monkeypatch.setattr("planner.workbook.dashboards.architecture_from_text", unreachable)
     plan, text = screen.state.plan, "x" * 50_000_000
     for what in ("scenario", "config"):

@@ -1,0 +1,47 @@
+"""Every field of a scenario as data, from which controls and tables are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planner.scenario.document import Scenario
+
+
+def field_schema() -> dict[str, dict[str, Any]]:
+    """Every field of a scenario: type, range, default, and what its control needs.
+
+    Returns
+    -------
+    dict
+        Dotted path to a dict with ``label``, ``unit``, ``team``, ``control``, ``term``,
+        ``description``, ``default``, ``minimum``, ``maximum``, ``choices``, ``nullable``,
+        ``integer`` and ``shown_when``.
+
+    >>> field_schema()["workload.context_tokens"]["minimum"]
+    128
+    """
+    schema = Scenario.model_json_schema(mode="validation")
+    definitions = schema["$defs"]
+    result = {}
+    for prefix, owner in (
+        ("", schema),
+        ("workload.", definitions["Workload"]),
+        ("deployment.", definitions["Deployment"]),
+    ):
+        for name, entry in owner["properties"].items():
+            if "label" not in entry:
+                continue
+            options = [o for o in entry.get("anyOf", [entry]) if o.get("type") != "null"]
+            result[prefix + name] = {
+                **{key: entry[key] for key in ("label", "unit", "team", "control", "term")},
+                "description": entry["description"],
+                "default": entry.get("default"),
+                "shown_when": entry.get("shown_when"),
+                "nullable": len(options) < len(entry.get("anyOf", [entry])),
+                "integer": options[0].get("type") == "integer",
+                "minimum": options[0].get("minimum"),
+                "maximum": options[0].get("maximum"),
+                "choices": options[0].get("enum")
+                or ([options[0]["const"]] if "const" in options[0] else None),
+            }
+    return result
