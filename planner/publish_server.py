@@ -115,6 +115,12 @@ class WorkbookConnection(ZMQChannelsWebsocketConnection):
             raise web.HTTPError(400, "Only the current kernel protocol is spoken here.")
         await super().prepare()
 
+    def connect(self):
+        # A step of a slider is a few small messages; without this each may wait 40 ms for the
+        # browser's delayed acknowledgement of the one before.
+        self.websocket_handler.set_nodelay(True)
+        return super().connect()
+
     def handle_incoming_message(self, incoming_msg):
         if is_well_formed(incoming_msg):
             super().handle_incoming_message(incoming_msg)

@@ -10,7 +10,7 @@ from planner.errors import PlannerError
 from planner.plan import Plan, explain
 from planner.report import Headline, headlines, team_sentences
 from planner.scenario import Scalar, Scenario
-from planner.units import format_billions, format_number
+from planner.units import MIB, format_billions, format_number
 from planner.workbook.state import WorkbookState
 
 Frame = dict[str, Any]
@@ -224,12 +224,15 @@ def _live_hints(plan: Plan) -> dict[str, str]:
     ]
     if model.experts:
         parts.insert(1, f"{format_billions(model.active_parameters)} active")
-    size = f"{format_number(plan.memory.sequence_mathematics_bytes / 2**20)} MiB"
+    mathematics, reserved = plan.memory.sequence_mathematics_bytes, plan.memory.sequence_bytes
+    size = f"{_mebibytes(mathematics)} of KV cache for one conversation on each GPU"
+    if reserved > 1.01 * mathematics:
+        size += f"; the engine reserves {_mebibytes(reserved)}"
     return {
         "workload.model": ", ".join(parts),
         "workload.model_parameters": "A generic dense decoder, derived from real ones",
         "workload.config_json": f"Read as {', '.join(parts)}",
-        "workload.context_tokens": f"{size} of KV cache for one conversation on each GPU",
+        "workload.context_tokens": size,
         "deployment.weight_precision": (
             f"Stored narrow, computed in 16 bit on {plan.gpu.name}"
             if plan.computed_as == "weight only"
@@ -248,3 +251,7 @@ def _query(state: WorkbookState) -> str:
         return state.scenario.to_query()
     except PlannerError:
         return ""
+
+
+def _mebibytes(value_bytes: float) -> str:
+    return f"{format_number(value_bytes / MIB)} MiB"
