@@ -496,7 +496,7 @@ MACHINE_PATHS = ["/" + "work/", "/tmp/" + "bash_jobs", "/tmp/" + "venv"]
 REGISTRIES = [
     "pypi" + ".org",
     "pythonhosted" + ".org",
-    "registry.npmjs" + ".org",
+    "registry.npm" + "js.org",
     "registry.yarnpkg" + ".com",
     "anaconda" + ".org",
     "crates" + ".io",

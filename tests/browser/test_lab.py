@@ -33,6 +33,10 @@ def run_all(page: Page, lab_url: str, name: str) -> None:
     expect(notebook.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')).to_be_visible(
         timeout=OPEN_MS
     )
+    # Only then: cells that are run before a kernel is chosen are not run at all.
+    expect(page.get_by_role("button", name=re.compile(r"Python 3 .*\| Idle"))).to_be_visible(
+        timeout=OPEN_MS
+    )
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Run All Cells")).click()
 
@@ -53,7 +57,7 @@ def test_the_dashboard_works_in_jupyterlab(page: Page, lab_url: str, name: str):
         expect(widget.locator(f".pl-status-{status}")).to_be_hidden()
     for chart in widget.locator("[data-chart]").all():
         chart.scroll_into_view_if_needed()
-        expect(chart.locator(".main-svg").first).to_be_visible(timeout=30_000)
+        expect(chart.locator(".main-svg, table").first).to_be_visible(timeout=30_000)
     assert widget.locator("[data-chart]").count() == charts
     if charts:
         assert page.evaluate("document.querySelector('script[data-planner-plotly]')") is None

@@ -22,10 +22,10 @@ QWEN = "Qwen--Qwen3-8B_config.json"
 
 # What one sees of a chart: its shapes and words, without the ids that plotly draws anew.
 PICTURE = """
-(name) => [...document.querySelectorAll(`[data-chart="${name}"] .main-svg`)]
-  .flatMap((svg) => [...svg.querySelectorAll("path, text, image")])
+(name) => [...document.querySelectorAll(`[data-chart="${name}"] :is(.main-svg, table)`)]
+  .flatMap((drawn) => [...drawn.querySelectorAll("path, text, image, td")])
   .map((node) => [node.getAttribute("d"), node.getAttribute("href"), node.style.fill,
-    node.tagName === "text" ? node.textContent : ""].join(" ")).join("\\n")
+    ["text", "TD"].includes(node.tagName) ? node.textContent : ""].join(" ")).join("\\n")
 """
 
 
@@ -148,9 +148,9 @@ def test_the_page_opens_with_four_charts_and_six_headlines(fit):
     expect(fit).to_have_title(re.compile("Will it fit"))
     for chart in CHARTS:
         node = fit.locator(f'[data-chart="{chart}"]')
-        expect(node.locator(".main-svg").first).to_be_visible()
+        expect(node.locator(".main-svg, table").first).to_be_visible()
         expect(node.locator("figcaption")).not_to_be_empty()
-        assert node.locator(".main-svg path").count() > 5
+        assert node.locator(".main-svg path, td").count() > 5
     headlines = fit.locator(".pl-headline:visible")
     expect(headlines).to_have_count(HEADLINES)
     for text in headlines.all_inner_texts():
@@ -539,7 +539,7 @@ def test_charts_follow_the_window(fit):
             fit.wait_for_function(
                 """(name) => {
                   const plot = document.querySelector(`[data-chart="${name}"] .pl-plot`);
-                  const [outer, inner] = [plot, plot.querySelector(".main-svg")].map((node) =>
+                  const [outer, inner] = [plot, plot.querySelector(".main-svg, table")].map((node) =>
                     node?.getBoundingClientRect());
                   return inner && inner.left >= outer.left - 1 && inner.right <= outer.right + 1 &&
                     inner.bottom <= outer.bottom + 1 && inner.width > outer.width - 2;
@@ -560,13 +560,13 @@ def test_no_word_of_a_chart_is_cut_off(page, workbook_url):
     cut = []
     for chart in CHARTS:
         page.locator(f'[data-chart="{chart}"]').scroll_into_view_if_needed()
-        page.wait_for_selector(f'[data-chart="{chart}"] .main-svg text')
+        page.wait_for_selector(f'[data-chart="{chart}"] :is(.main-svg text, td)')
         page.wait_for_timeout(300)
         cut += page.evaluate(
             """(name) => {
               const plot = document.querySelector(`[data-chart="${name}"] .pl-plot`);
               const outer = plot.getBoundingClientRect();
-              return [...plot.querySelectorAll(".main-svg text")].filter((text) => {
+              return [...plot.querySelectorAll(".main-svg text, td, th")].filter((text) => {
                 const box = text.getBoundingClientRect();
                 return box.width && text.textContent.trim() && (box.left < outer.left - 1 ||
                   box.right > outer.right + 1 || box.top < outer.top - 1 ||
