@@ -23,7 +23,7 @@ PAINT_MS = 60_000
 SETTLED = """
 () => document.querySelector(".planner[data-ready]") && window.Plotly?.react &&
   [...document.querySelectorAll(".pl-plot")].every((plot) =>
-    plot.getBoundingClientRect().top > innerHeight || plot.querySelector(".main-svg"))
+    plot.getBoundingClientRect().top > innerHeight || plot.querySelector(".main-svg, table"))
 """
 
 

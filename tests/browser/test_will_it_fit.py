@@ -539,7 +539,8 @@ def test_charts_follow_the_window(fit):
             fit.wait_for_function(
                 """(name) => {
                   const plot = document.querySelector(`[data-chart="${name}"] .pl-plot`);
-                  const [outer, inner] = [plot, plot.querySelector(".main-svg, table")].map((node) =>
+                  const drawn = plot.querySelector(".main-svg, table");
+                  const [outer, inner] = [plot, drawn].map((node) =>
                     node?.getBoundingClientRect());
                   return inner && inner.left >= outer.left - 1 && inner.right <= outer.right + 1 &&
                     inner.bottom <= outer.bottom + 1 && inner.width > outer.width - 2;
