@@ -61,6 +61,11 @@ test: setup browser lint ## Run lint and all tests
 	@"$(BIN)/python" -m pytest -q -m benchmark || [ $$? -eq 5 ] # 5: there are none
 	@"$(BIN)/python" -m pytest -q -m "not benchmark" -n $(WORKERS) --dist loadgroup
 
+# One thread, so that sums are added in one order and the files come out byte for byte the same.
+.PHONY: calibrate
+calibrate: setup ## Fit the performance model to data/calibration/serving.csv again
+	@OPENBLAS_NUM_THREADS=1 "$(BIN)/python" scripts/calibrate.py
+
 .PHONY: lint
 lint: setup ## Check the style
 	@"$(BIN)/ruff" check .

@@ -25,7 +25,7 @@ from planner.catalogue import load_catalogue
 from planner.cli import main
 from planner.errors import InvalidScenario, MissingData, NoFeasiblePlan, PlannerError
 from planner.plan import evaluate
-from planner.scenario import FIELDS, Scenario
+from planner.scenario import FIELDS, SECTIONS, Scenario
 from planner.workbook import Dashboard, will_it_fit
 from planner.workbook.state import BUG
 
@@ -751,7 +751,7 @@ REQUESTS = st.fixed_dictionaries(
         "query": st.sampled_from([GOOD_LINK, link_of({"title": "B"})]) | JSON,
         "text": st.sampled_from(["title: B", Scenario().to_text("json")]) | JSON,
         "name": JSON,
-        "what": st.sampled_from(["config", "scenario"]) | JSON,
+        "what": st.sampled_from(["config", "scenario", "log"]) | JSON,
         "format": st.sampled_from(["json", "yaml"]) | JSON,
         "id": st.sampled_from(["fit.gpus", "quality", "memory.total_bytes"]) | JSON,
     },
@@ -837,7 +837,7 @@ def test_any_link_is_a_scenario_or_refused(query: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["title", "workload", "deployment", "variants"]) | st.text(max_size=5),
+        st.sampled_from(["title", *SECTIONS, "variants"]) | st.text(max_size=5),
         JSON
         | st.dictionaries(st.sampled_from([p.rpartition(".")[2] for p in FIELDS]), JSON)
         | st.dictionaries(st.text(max_size=4), st.dictionaries(st.sampled_from(FIELDS), JSON)),

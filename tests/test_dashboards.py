@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from planner.catalogue import load_catalogue
+from planner.catalogue import load_catalogue, load_trace, trace_ids, week_shapes
+from planner.demand import profile_from_text, profile_log
 from planner.errors import PlannerError
 from planner.plan import evaluate
 from planner.report import headlines
 from planner.scenario import EXAMPLES, FIELDS, Scenario, field_schema, load_example
-from planner.workbook import Dashboard, dashboards, start_here, will_it_fit
+from planner.workbook import Dashboard, controls, dashboards, start_here, will_it_fit
+from planner.workbook.controls import CHOICES, DEMAND_SECTIONS, control
 from planner.workbook.panels import CONFIG
+from planner.workbook.uploads import LOG, LOG_LIMIT_BYTES
 
 BUILDERS = {"will-it-fit": will_it_fit, "start-here": start_here}
-NOT_SHOWN = {"will-it-fit": {"title", "description"}, "start-here": {"description"}}
+DEMAND = {path for paths in DEMAND_SECTIONS.values() for path in paths}
+NOT_SHOWN = {
+    "will-it-fit": {"title", "description"} | DEMAND,
+    "start-here": {"description"} | DEMAND,
+}
 FRAME = {
     "can_redo",
     "can_undo",
@@ -49,10 +57,10 @@ class Screen(Dashboard):
     def send(self, content: Any, buffers: Any = None) -> None:
         self.sent.append((content, buffers))
 
-    def ask(self, **request: Any) -> dict[str, Any]:
+    def ask(self, buffers: list[Any] | None = None, **request: Any) -> dict[str, Any]:
         """Send one request; its only answer, as it comes out of the wire."""
         self.sent.clear()
-        self.receive(request)
+        self.receive(request, buffers)
         ((content, _),) = self.sent
         return through_the_wire(content)
 
@@ -476,6 +484,162 @@ def test_every_real_config_is_read(screen: Screen) -> None:
         text = path.read_text(encoding="utf-8")
         frame = screen.ask(kind="upload", seq=1, what="config", name=path.name, text=text)
         assert frame["notice"] and not frame["error"], path.name
+
+
+TRACE = "AzureLLMInferenceTrace_code_2023.csv"
+
+
+def send_log(screen: Screen, content: bytes, name: str = "log.csv") -> dict[str, Any]:
+    return screen.ask(kind="upload", seq=1, what="log", name=name, buffers=[memoryview(content)])
+
+
+def test_upload_of_a_real_log(repository: Path, screen: Screen) -> None:
+    """The published counts of this trace: 8,819 requests, 2,048 and 27.9 tokens (trace_stats)."""
+    frame = send_log(screen, (repository / "data" / "traces" / TRACE).read_bytes(), TRACE)
+    assert frame["error"] is None
+    assert frame["notice"].startswith(f"{TRACE} is read: 8,819 requests in 57 minutes, 2.57 a ")
+    assert "prompts of 2,048 and answers of 27.9 tokens." in frame["notice"]
+    demand = screen.state.scenario.demand
+    assert (demand.source, demand.log) == ("log", "uploaded")
+    kept = profile_from_text(demand.log_profile)
+    shipped = profile_log(load_trace("azure-2023-code"))
+    assert kept.requests == shipped.requests == 8819
+    assert kept.rate_per_s == pytest.approx(shipped.rate_per_s, rel=1e-5)
+    assert kept.output_tokens.cv2 == pytest.approx(shipped.output_tokens.cv2, rel=1e-5)
+    assert frame["values"][LOG].endswith(", 8,819 requests"), "its numbers do not travel"
+    assert len(json.dumps(frame["values"])) < 3_000
+    assert Scenario.from_query(frame["query"]) == screen.state.scenario
+    assert screen.ask(kind="undo", seq=2)["values"] == Scenario().values(), "one step"
+
+
+def test_upload_of_a_log_in_parquet(screen: Screen, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"time": [0.0, 2.0, 9.0], "input_tokens": [5, 6, 7], "output_tokens": [1, 2, 3]}
+    parquet.write_table(pa.table(columns), tmp_path / "log.parquet")
+    frame = send_log(screen, (tmp_path / "log.parquet").read_bytes(), "log.parquet")
+    assert frame["error"] is None and "3 requests in 9 s" in frame["notice"]
+
+
+def test_what_was_left_out_of_a_log_is_told(screen: Screen) -> None:
+    frame = send_log(screen, b"time,input_tokens,output_tokens\n0,9,1\n5,9,0\n9,9,3\n")
+    assert frame["notice"].endswith("tokens. 1 requests without an answer left out.")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"when,what\n1,2\n", "no column of the time of arrival"),
+        (b"time,input_tokens,output_tokens\n0,1,1\n", "at one time"),
+        (b"time,input_tokens,output_tokens\nx,1,1\ny,1,1\n", "cannot be read"),
+        (b"PK\x03\x04 a workbook", "a workbook or a zip archive"),
+        (b"\0\xff" * 500, "no column"),
+        (b"0" * (LOG_LIMIT_BYTES + 1), "larger than 8 MB"),
+    ],
+    ids=["empty", "columns", "one row", "words", "xlsx", "noise", "large"],
+)
+def test_a_log_that_cannot_be_read_is_one_sentence(
+    content: bytes, said: str, screen: Screen
+) -> None:
+    before = screen.state.scenario
+    frame = send_log(screen, content)
+    assert said in frame["error"]["text"] and "\n" not in frame["error"]["text"]
+    assert frame["error"]["text"].startswith("log.csv") and frame["error"]["path"] == LOG
+    assert frame["notice"] is None and screen.state.scenario is before
+
+
+@pytest.mark.parametrize("buffers", [None, [], [b""]], ids=str)
+def test_a_log_without_content_is_one_sentence(buffers: Any, screen: Screen) -> None:
+    frame = screen.ask(kind="upload", seq=1, what="log", buffers=buffers)
+    assert "is empty" in frame["error"]["text"]
+    forged = screen.ask(kind="upload", seq=2, what="log", text="time,input,output\n0,1,1\n2,1,1")
+    assert "is empty" in forged["error"]["text"], "a log comes as bytes"
+
+
+def test_a_profile_that_no_log_gave_is_shown_in_words(screen: Screen) -> None:
+    """A link may carry any text; the page says so and shows none of it."""
+    query = Scenario().changed({LOG: "<b>x</b>"}).to_query()
+    frame = screen.ask(kind="open", seq=1, query=query)
+    assert frame["values"][LOG] == "A log that cannot be read; choose another file"
+
+
+def test_a_plan_too_large_for_a_link_has_none(screen: Screen) -> None:
+    """The page then offers the file instead of a link that opens another plan."""
+    text = Scenario().changed({LOG: os.urandom(10_000).hex()}).to_text()
+    frame = screen.ask(kind="upload", seq=1, what="scenario", name="a.yaml", text=text)
+    assert frame["error"] is None and frame["query"] == ""
+    told = screen.ask(kind="download", seq=2, format="yaml")
+    assert Scenario.from_text(told["text"]) == screen.state.scenario
+    static = Path(dashboards.__file__).parent / "static"
+    assert "too large for a link" in (static / "app.js").read_text("utf-8")
+
+
+# ---------------------------------------------------------------- demand and service level
+
+
+def test_the_demand_sections_show_every_field_of_theirs() -> None:
+    paths = [path for paths in DEMAND_SECTIONS.values() for path in paths]
+    wanted = {path for path in FIELDS if path.startswith(("demand.", "service_level."))}
+    assert len(paths) == len(set(paths)) and set(paths) == wanted
+    catalogue = load_catalogue()
+    for title, inside in DEMAND_SECTIONS.items():
+        made = controls.section(title, inside, catalogue)
+        for one in made["controls"]:
+            assert through_the_wire(one) == one
+            assert one["help"] and one["kind"] in ("slider", "choice", "file")
+            if one["kind"] == "slider":
+                assert one["min"] < one["max"] and one["step"] > 0
+            if "shown_when" in one:
+                assert one["shown_when"]["path"] in inside or title == "The requests"
+            if one["kind"] == "choice":
+                values = [option["value"] for option in one["options"]]
+                assert field_schema()[one["path"]]["default"] in values
+                assert len({option["label"] for option in one["options"]}) == len(values) > 1
+
+
+def test_every_choice_has_a_name() -> None:
+    schema = field_schema()
+    for path, names in CHOICES.items():
+        assert list(names) == schema[path]["choices"]
+    fixed = {p for p in DEMAND if schema[p]["choices"]}
+    assert fixed <= set(CHOICES)
+
+
+def test_logs_and_weeks_are_the_catalogues_own() -> None:
+    catalogue = load_catalogue()
+    logs = [one["value"] for one in control("demand.log", catalogue)["options"]]
+    assert logs == [*trace_ids(), "uploaded"]
+    weeks = [one["value"] for one in control("demand.week_shape", catalogue)["options"]]
+    assert weeks == list(week_shapes())
+
+
+def test_engine_families_come_before_versions() -> None:
+    catalogue = load_catalogue()
+    values = [one["value"] for one in control("deployment.engine", catalogue)["options"]]
+    families = list(catalogue.serving_engines)
+    assert values[: len(families)] == families
+    assert set(values) == set(families) | set(catalogue.engines)
+    assert len(values) == len(set(values))
+
+
+def test_seconds_between_words_are_shown_in_milliseconds() -> None:
+    made = control("service_level.tpot_s", load_catalogue())
+    assert (made["format"], made["unit"], made["min"]) == ("milliseconds", "ms", 0.005)
+    assert "format" not in control("service_level.ttft_s", load_catalogue())
+
+
+@pytest.mark.parametrize("path", sorted(DEMAND - {LOG}))
+def test_demand_changes_from_a_browser(path: str, screen: Screen) -> None:
+    """Every choice and both ends of every range, whole numbers written as 5.0 too."""
+    made = control(path, load_catalogue())
+    values = [one["value"] for one in made.get("options", [])]
+    for value in values or [made["min"], made["max"], float(made["min"])]:
+        frame = screen.ask(kind="set", seq=1, path=path, value=value)
+        assert frame["error"] is None and frame["values"][path] == value
+    if "min" in made:
+        frame = screen.ask(kind="set", seq=2, path=path, value=2 * made["max"])
+        assert frame["error"]["path"] == path and "at most" in frame["error"]["text"]
 
 
 # ---------------------------------------------------------------- the widget

@@ -33,7 +33,11 @@ ROWS = {
     "catalogue": 1,
     "scenario": 2,
     "memory": 3,
+    "performance": 4,
+    "demand": 5,
+    "serving": 6,
     "plan": 11,
+    "predict": 12,
     "charts": 13,
     "report": 14,
     "publish": 14,
@@ -346,11 +350,12 @@ def test_documented_parameters_are_the_signatures(
         assert documented == _signature(node), f"{name}, line {node.lineno}"
 
 
-PHYSICS = [one for one in FUNCTIONS if _name(one.values[0]).startswith("memory/")]
+PHYSICS_ROOMS = ("memory/", "performance/", "demand/", "serving/")
+PHYSICS = [one for one in FUNCTIONS if _name(one.values[0]).startswith(PHYSICS_ROOMS)]
 QUANTITIES = [
     one
     for one in FUNCTIONS
-    if _name(one.values[0]).startswith("memory/")
+    if _name(one.values[0]).startswith(PHYSICS_ROOMS)
     or _name(one.values[0]) in ("catalogue/generic.py", "units.py")
 ]
 UNIT = re.compile(r"\[([^\]]+)\]")
@@ -375,11 +380,11 @@ def test_every_quantity_has_a_unit(path: Path, name: str, node: ast.FunctionDef)
                 assert unit in UNITS, f"{name}: [{unit}] is not in planner.units.UNITS"
 
 
-def _memory_records() -> dict[str, ast.ClassDef]:
+def _physics_records() -> dict[str, ast.ClassDef]:
     return {
         node.name: node
         for path in FILES
-        if _name(path).startswith("memory/")
+        if _name(path).startswith(PHYSICS_ROOMS)
         for node in TREES[path].body
         if isinstance(node, ast.ClassDef)
     }
@@ -392,25 +397,25 @@ def test_physics_is_documented(path: Path, name: str, node: ast.FunctionDef) -> 
     returns = "\n".join(_sections(node).get("Returns", []))
     assert returns.strip(), f"{name} does not say what it returns"
     record = returns.split("\n", 1)[0].strip()
-    assert UNIT.search(returns) or record in _memory_records(), f"{name}: no unit in Returns"
+    assert UNIT.search(returns) or record in _physics_records(), f"{name}: no unit in Returns"
     if "." not in name:
         assert ">>>" in docstring, f"{name} has no example"
         assert re.search(r"^Source: ", docstring, re.MULTILINE), f"{name} has no source"
 
 
-LAYOUT_FIELDS = {"Layouts.allowed"}
+NOT_QUANTITIES = {"Layouts.allowed"}
 """Yes or no, not a quantity."""
 
 
-@pytest.mark.parametrize("record", _memory_records())
-def test_fields_of_memory_records_have_units(record: str) -> None:
-    body = _memory_records()[record].body
+@pytest.mark.parametrize("record", _physics_records())
+def test_fields_of_physics_records_have_units(record: str) -> None:
+    body = _physics_records()[record].body
     for field, below in zip(body, [*body[1:], None], strict=True):
         if not isinstance(field, ast.AnnAssign):
             continue
         name = f"{record}.{field.target.id}"
         kind = ast.unparse(field.annotation)
-        if name in LAYOUT_FIELDS or kind not in ("Any", "float", "np.ndarray"):
+        if name in NOT_QUANTITIES or kind not in ("Any", "float", "np.ndarray"):
             continue
         words = below.value.value if isinstance(below, ast.Expr) else ""
         units = UNIT.findall(words)

@@ -10,25 +10,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from planner.catalogue import Catalogue, load_catalogue
+from planner.catalogue import Catalogue, load_catalogue, trace_ids, week_shapes
+from planner.demand import SOURCES, profile_log, profile_to_text, read_request_log
+from planner.demand.week import KINDS
 from planner.errors import InvalidScenario
 from planner.plan import evaluate
 from planner.scenario import (
     EXAMPLES,
     FIELDS,
-    Deployment,
+    SECTIONS,
     Scenario,
-    Workload,
+    ServiceLevelSection,
     field_schema,
     load_example,
 )
 from planner.scenario.link import LIMIT_CHARACTERS
+from planner.serving.level import PERCENTILES, ServiceTarget
 from planner.units import UNITS
 
 SCHEMA = field_schema()
@@ -41,8 +45,21 @@ TEXT_LIMITS = {
     "deployment.weight_precision": (1, 60),
     "deployment.kv_precision": (1, 60),
     "deployment.engine": (1, 60),
+    "demand.log": (1, 60),
+    "demand.log_profile": (0, 20_000),
+    "demand.week_shape": (1, 60),
 }
 LINK_LIMIT_CHARACTERS = 2_000
+# Made by the last version that knew neither demand nor service level.
+OLD_LINK = (
+    "s=1eNptUsuS2jAQ_BWVzsjrBYplySmbyj35ApWQB1thrFEkGUwo_j0jsw-ywQcfplsz3T1zltllBLmR36gBYVJyKRtv"
+    "QewoigYOgBQgJjmTDSQbXciOPNO_u7bLpxuGOLrcCUt9QCgcYXwjbGeycF7kDgQ0LlOsxI_InJyENTGexLEj5GEOIc1E"
+    "oolpyWcY-WESSL79Iozo3ZiHCIp2CkYex-97FoxiDxCSAGM7kWkPnkeCCRXrPVLcI5lGbs5y4upEQ7TFqzXZILUDMG2C"
+    "uPbzCP6h_BZqUb-or4uXN1AHE00PucSwearfv6qeSZa6c63-laZQ5FQo2vUkhvmL-dNqPZXtECP4rBP8HoATZnC-vJRc"
+    "A9KpZ6gobcPAjXBZJ7Vct9viA0rUOkSwLl3D34U1A_vDnWLmqRQnyYjFmB8QZzK4AOg8_AfwvKQ5UN1RYgHLmQTfMpEb"
+    "HhB7OTF0Dz3Fkx6yQ_fHXE-grp7fyLo3462va-tXbGsy76R5T6SAbPtgojM-p2KaPIiyLj69a-_zTSrVNZKYRxUiqRUn"
+    "r7Zo7P4IiOp5NYX0L_3W0ePHJVT3t7BmNWhiC1G8HsP548nbefCNe-Me2pAVpaQe5_WnsXfW1I-7sJSXy-Uv1zQz2w"
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +91,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
     """Valid scenarios, with up to three variants."""
-    document: dict[str, Any] = {"workload": {}, "deployment": {}}
+    document: dict[str, Any] = {name: {} for name in SECTIONS}
     for path, value in draw(CHANGES).items():
         section, _, name = path.rpartition(".")
         (document[section] if section else document)[name] = value
@@ -205,6 +222,11 @@ def test_nothing_mutates() -> None:
         {"deployment": {"context_tokens": 4096}},
         {"workload.context_tokens": 4096},
         {"finance": {}},
+        {"demand": {"user": 5}},
+        {"demand": {"ttft_s": 2.0}},
+        {"service_level": {"ttft": 2.0}},
+        {"service_level": {"percentile_fraction": 0.5}},
+        {"service level": {}},
         {"variants": [{"name": "a", "changes": {}, "note": "b"}]},
         {"variants": {"a": {"workload.contxt": 1}}},
         {"variants": {"a": {"variants": 1}}},
@@ -252,10 +274,104 @@ def test_the_ends_of_a_range_are_allowed_and_no_more(path: str) -> None:
     step = 1 if entry["integer"] else 1e-6
     for end, beyond in ((entry["minimum"], -step), (entry["maximum"], step)):
         assert Scenario().changed({path: end}).values()[path] == end
-        outside = end + beyond if entry["integer"] else end * (1 + beyond)
+        outside = end + beyond * (1 if entry["integer"] else max(1.0, abs(end)))
         with pytest.raises(InvalidScenario, match=path) as caught:
             Scenario().changed({path: outside})
         assert caught.value.field == path
+
+
+# ---------------------------------------------------------------- demand and service level
+
+
+def test_files_and_links_from_before_these_sections_open() -> None:
+    """What they do not say takes its default; what they say stays."""
+    old = {
+        key: value
+        for key, value in load_example("code-assistance").to_dict().items()
+        if key not in ("demand", "service_level")
+    }
+    for scenario in (Scenario.from_query(OLD_LINK), Scenario.from_text(json.dumps(old))):
+        assert scenario.to_dict() == {**Scenario().to_dict(), **old}
+
+
+@pytest.mark.parametrize("written", ["95", "'95'"])
+def test_a_percentile_needs_no_quotes_in_a_file(written: str) -> None:
+    scenario = Scenario.from_text(f"service_level: {{percentile: {written}}}")
+    assert scenario.service_level.percentile == "95"
+
+
+@pytest.mark.parametrize(
+    "value", [True, 95.0, 96, 0, pytest.param(10**6000, id="huge"), "95 ", "p95", "median", None]
+)
+def test_other_percentiles_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidScenario, match="service_level.percentile is .*'mean'") as caught:
+        Scenario().changed({"service_level.percentile": value})
+    assert caught.value.field == "service_level.percentile"
+
+
+def test_every_percentile_is_one_that_sizing_knows() -> None:
+    choices = SCHEMA["service_level.percentile"]["choices"]
+    fractions = [ServiceLevelSection(percentile=one).percentile_fraction for one in choices]
+    assert fractions == list(PERCENTILES)
+    for fraction in fractions:
+        ServiceTarget(2.0, 0.05, fraction)
+
+
+def test_choices_are_those_of_the_demand_room() -> None:
+    assert tuple(SCHEMA["demand.source"]["choices"]) == SOURCES
+    assert tuple(SCHEMA["demand.duration"]["choices"]) == KINDS
+
+
+def test_default_spreads_are_the_published_traces(repository: Path) -> None:
+    """Computed here from the publisher's own rows: variance over squared mean, two digits."""
+    columns = np.genfromtxt(
+        repository / "data" / "traces" / "AzureLLMInferenceTrace_conv_2023.csv",
+        delimiter=",",
+        skip_header=1,
+        usecols=(1, 2),
+    )
+    spreads = columns.var(axis=0) / columns.mean(axis=0) ** 2
+    demand = Scenario().demand
+    assert [demand.prompt_cv2, demand.output_cv2] == pytest.approx(spreads.tolist(), abs=0.005)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_name_logs_and_weeks_that_exist(name: str) -> None:
+    demand = load_example(name).demand
+    assert demand.log in trace_ids() and demand.week_shape in week_shapes()
+    assert demand.prompt_tokens + demand.output_tokens < load_example(name).workload.context_tokens
+
+
+def test_examples_show_different_sources_of_demand() -> None:
+    assert len({load_example(name).demand.source for name in EXAMPLES}) == len(EXAMPLES)
+    for name in EXAMPLES:
+        scenario = load_example(name)
+        assert scenario.demand != Scenario().demand, name
+
+
+def test_a_real_logs_profile_travels_in_a_link() -> None:
+    """Eight days in which no hour is like another: the longest profile that a log can have."""
+    random = np.random.default_rng(7)
+    times = 8 * 86400.0 * np.sort(random.random(120_000)) ** 1.5
+    lengths = random.geometric(0.002, (2, 120_000))
+    rows = "\n".join(f"{t:.3f},{i},{o}" for t, i, o in zip(times, *lengths, strict=True))
+    log = read_request_log(f"time,input_tokens,output_tokens\n{rows}".encode(), "week.csv")
+    profile = profile_log(log)
+    assert len(set(profile.hourly_to_mean)) > 100
+    text = profile_to_text(profile)
+    scenario = Scenario().changed({"demand.log_profile": text, "demand.log": "uploaded"})
+    assert Scenario.from_query(scenario.to_query()) == scenario
+
+
+def test_a_profile_too_long_for_a_link_says_so_and_fits_a_file() -> None:
+    noise = os.urandom(10_000).hex()
+    scenario = Scenario().changed({"demand.log_profile": noise})
+    with pytest.raises(InvalidScenario, match="too large for a link; download it as a file"):
+        scenario.to_query()
+    for form in ("yaml", "json"):
+        assert Scenario.from_text(scenario.to_text(form)) == scenario
+    with pytest.raises(InvalidScenario, match=r"log_profile.* at most 20000 characters"):
+        Scenario().changed({"demand.log_profile": noise + "0"})
 
 
 # ---------------------------------------------------------------- documentation
@@ -263,8 +379,7 @@ def test_the_ends_of_a_range_are_allowed_and_no_more(path: str) -> None:
 
 def test_the_schema_covers_every_field() -> None:
     assert set(SCHEMA) == set(FIELDS) == set(Scenario().values())
-    sections = {"workload": Workload, "deployment": Deployment}
-    inside = {f"{name}.{key}" for name, owner in sections.items() for key in owner.model_fields}
+    inside = {f"{name}.{key}" for name, owner in SECTIONS.items() for key in owner.model_fields}
     assert set(FIELDS) == inside | {"title", "description"}
 
 

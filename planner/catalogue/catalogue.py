@@ -6,15 +6,15 @@ This is the only module that knows where ``data/`` is.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
-from planner.catalogue.engines import load_engines
+from planner.catalogue.compatibility import computes
+from planner.catalogue.efficiencies import Efficiencies, load_efficiencies
+from planner.catalogue.engines import ServingEngine, load_engines, load_serving_engines
 from planner.catalogue.models import load_models, model_aliases
 from planner.catalogue.records import (
     Accelerator,
@@ -23,7 +23,6 @@ from planner.catalogue.records import (
     Precision,
     QualityRow,
     Source,
-    StateGroup,
     Term,
 )
 from planner.catalogue.tables import (
@@ -75,7 +74,9 @@ def _names(table: Mapping[str, Record], aliases: Mapping[str, str]) -> dict[str,
     return names
 
 
-def _own_aliases(table: Mapping[str, Accelerator | Precision]) -> dict[str, str]:
+def _own_aliases(
+    table: Mapping[str, Accelerator | Precision | ServingEngine],
+) -> dict[str, str]:
     """The aliases and full names that the records themselves carry."""
     found: dict[str, str] = {}
     for identity, record in table.items():
@@ -84,7 +85,7 @@ def _own_aliases(table: Mapping[str, Accelerator | Precision]) -> dict[str, str]
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """The world's models, accelerators, formats, engines and words, each with its source.
 
@@ -99,6 +100,7 @@ class Catalogue:
     accelerators: Mapping[str, Accelerator]
     precisions: Mapping[str, Precision]
     engines: Mapping[str, Engine]
+    serving_engines: Mapping[str, ServingEngine]
     quality: tuple[QualityRow, ...]
     recoveries: Mapping[str, Recovery]
     """By precision id; a format without published comparisons is absent."""
@@ -106,6 +108,8 @@ class Catalogue:
     dated: str
     """The newest as-of date of any row [date]."""
     model_aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    folder: Path = field(default_factory=find_data)
+    """Where the tables are."""
     _index: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -118,9 +122,24 @@ class Catalogue:
             "weights": _names(weights, _own_aliases(weights)),
             "kv": _names(kv, _own_aliases(kv)),
             "engine": _names(self.engines, {e.name: e.id for e in self.engines.values()}),
+            "serving": _names(self.serving_engines, _own_aliases(self.serving_engines)),
             "term": _names(self.glossary, titles),
         }
         object.__setattr__(self, "_index", index)
+
+    @cached_property
+    def computed_as(self) -> Mapping[tuple[str, str], str]:
+        """How each GPU computes with each format, by their ids; see :func:`computes`."""
+        return {
+            (gpu.id, precision.id): computes(gpu, precision)
+            for gpu in self.accelerators.values()
+            for precision in self.precisions.values()
+        }
+
+    @cached_property
+    def efficiencies(self) -> Efficiencies:
+        """The calibrated performance model, read when first asked for."""
+        return load_efficiencies(self.folder)
 
     def _find(
         self, kind: str, table: Mapping[str, Record], name: str, noun: str, listing: str
@@ -238,6 +257,26 @@ class Catalogue:
             "engine", self.engines, name, "serving engine", "data/engines.csv lists them"
         )
 
+    def serving_engine(self, name: str) -> ServingEngine:
+        """The engine family whose speed was measured, with this id or alias.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        ServingEngine
+
+        Raises :class:`MissingData` with the nearest ids when there is none.
+
+        >>> load_catalogue().serving_engine("TRT-LLM").name
+        'TensorRT-LLM'
+        """
+        return self._find(
+            "serving", self.serving_engines, name, "engine", "data/serving_engines.csv lists them"
+        )
+
     def term(self, name: str) -> Term:
         """The glossary entry with this id or title.
 
@@ -307,8 +346,11 @@ def _read(folder: Path) -> Catalogue:
     precisions = read_precisions(folder / "precisions.csv")
     quality = read_quality(folder / "quantization_quality.csv")
     engines = load_engines(folder)
+    serving = load_serving_engines(folder / "serving_engines.csv")
     sources: list[Source] = [one.source for one in (*models.values(), *accelerators.values())]
-    sources += [one.source for one in (*precisions.values(), *engines.values(), *quality)]
+    for table in (precisions, engines, serving):
+        sources += [one.source for one in table.values()]
+    sources += [one.source for one in quality]
     for one in accelerators.values():
         sources += [one.reported_source, one.usable_source]
     return Catalogue(
@@ -316,66 +358,11 @@ def _read(folder: Path) -> Catalogue:
         accelerators=accelerators,
         precisions=precisions,
         engines=engines,
+        serving_engines=serving,
         quality=quality,
         recoveries=quality_by_precision(quality),
         glossary=read_glossary(folder / "glossary.csv"),
         dated=max((one.as_of for one in sources), default=""),
         model_aliases=model_aliases(folder),
+        folder=folder,
     )
-
-
-_ARCHITECTURE_NUMBERS = tuple(
-    one.name for one in fields(Architecture) if one.type in ("float", float)
-)
-_GROUP_NUMBERS = tuple(one.name for one in fields(StateGroup) if one.type in ("float", float))
-
-
-def stack(architectures: Sequence[Architecture]) -> Architecture:
-    """Many models as one, whose numbers are arrays, so that formulas run once for all.
-
-    Each numeric field becomes an array with one element per model. State groups
-    are padded with groups of zero layers to the same length; an endless window
-    stays infinite.
-
-    Parameters
-    ----------
-    architectures : sequence of Architecture
-        At least one.
-
-    Returns
-    -------
-    Architecture
-        Its text fields say that it is a stack; ``experts`` and the like are arrays too.
-
-    >>> catalogue = load_catalogue()
-    >>> both = stack([catalogue.model("llama-3.1-8b"), catalogue.model("llama-3.1-70b")])
-    >>> [int(layers) for layers in both.layers], len(both.groups)
-    ([32, 80], 1)
-    """
-    if not architectures:
-        raise ValueError("stack() needs at least one architecture")
-    depth = max(len(one.groups) for one in architectures)
-    empty = StateGroup(kind="none", layers=0.0)
-    padded = [one.groups + (empty,) * (depth - len(one.groups)) for one in architectures]
-    groups = tuple(
-        StateGroup(
-            kind="stacked",
-            **{name: _column(level, name) for name in _GROUP_NUMBERS},
-        )
-        for level in zip(*padded, strict=True)
-    )
-    return replace(
-        architectures[0],
-        id="stack",
-        name=f"{len(architectures)} models",
-        family="",
-        groups=groups,
-        kind="stack",
-        source=Source("stacked catalogue models"),
-        notes=(),
-        **{name: _column(architectures, name) for name in _ARCHITECTURE_NUMBERS},
-    )
-
-
-def _column(records: Sequence, name: str) -> np.ndarray:
-    return np.array([getattr(one, name) for one in records], dtype=float)

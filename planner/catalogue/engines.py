@@ -1,13 +1,70 @@
-"""Serving engines: what they reserve, one sourced number per row of ``data/engines.csv``."""
+"""Serving engines: what each version reserves (``data/engines.csv``, one sourced number a row), and
+the families whose speed was measured (``data/serving_engines.csv``)."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from planner.catalogue.records import Basis, Engine, Source, weakest
+from planner.catalogue.tables import read_rows
 from planner.errors import MissingData
+
+
+@dataclass(frozen=True, slots=True)
+class ServingEngine:
+    """A family of engine versions that serve at much the same speed."""
+
+    id: str
+    name: str
+    memory_profile: str
+    """Id in ``data/engines.csv`` whose reserves stand for it."""
+    utilization_fraction: float
+    """Share of a GPU's memory that it takes by default [fraction]."""
+    sequences_large: float
+    """Most requests in a batch by default on a large GPU [request]."""
+    sequences_small: float
+    """The same on a smaller GPU [request]."""
+    narrow_cache_for: tuple[str, ...]
+    """Weight precisions whose checkpoints bring an FP8 KV cache."""
+    aliases: tuple[str, ...]
+    source: Source
+    note: str = ""
+
+
+def load_serving_engines(path: Path) -> dict[str, ServingEngine]:
+    """Every engine family of the table.
+
+    Parameters
+    ----------
+    path : Path
+        ``serving_engines.csv``.
+
+    Returns
+    -------
+    dict
+        Id to record, in the order of the table.
+
+    >>> from planner.catalogue.catalogue import find_data
+    >>> list(load_serving_engines(find_data() / "serving_engines.csv"))
+    ['vllm', 'tensorrt-llm', 'sglang', 'generic']
+    """
+    return {
+        row.required("id"): ServingEngine(
+            id=row.required("id"),
+            name=row.required("name"),
+            memory_profile=row.required("memory_profile"),
+            utilization_fraction=row.number("utilization_fraction"),
+            sequences_large=row.number("sequences_large"),
+            sequences_small=row.number("sequences_small"),
+            narrow_cache_for=row.names("narrow_cache_for"),
+            aliases=row.names("aliases"),
+            source=row.source(),
+            note=row.text("note"),
+        )
+        for row in read_rows(path)
+    }
 
 
 def load_engines(data_dir: Path) -> dict[str, Engine]:

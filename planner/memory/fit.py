@@ -68,6 +68,7 @@ def replica_memory(
     utilization_fraction: Any = 0.9,
     max_sequences: Any = None,
     batched_tokens: Any = None,
+    attention_parallel: Any = None,
 ) -> ReplicaMemory:
     """Everything one GPU of a replica holds, and what fits in the rest.
 
@@ -91,6 +92,8 @@ def replica_memory(
         Share ``u`` of the memory ``M`` that the engine may take.
     max_sequences, batched_tokens : int or array, optional [1]
         The engine's limits; ``None`` takes its defaults for this GPU.
+    attention_parallel : int or array, optional [gpu]
+        Ranks that share the attention of one sequence; all of them by default.
 
     Returns
     -------
@@ -113,11 +116,17 @@ def replica_memory(
     True
     """
     layout = (tensor_parallel, pipeline_parallel)
+    own = (tensor_parallel if attention_parallel is None else attention_parallel, pipeline_parallel)
     limit_sequences, limit_tokens = engine_limits(
         engine, gpu.large_batch, max_sequences, batched_tokens
     )
     held = weight_bytes_per_gpu(
-        architecture, weights, *layout, engine.vocabulary_multiple, weights.expert_multiple
+        architecture,
+        weights,
+        *layout,
+        engine.vocabulary_multiple,
+        weights.expert_multiple,
+        attention_parallel,
     )
     activations = activation_bytes(
         architecture, engine, limit_sequences, limit_tokens, tensor_parallel, weights.moe_workspace
@@ -129,16 +138,16 @@ def replica_memory(
     pool = budget - held.total_bytes - activations - reserve
     in_flight = np.where(engine.windowed_pages > 0, limit_tokens, np.inf)
     reserved = reserved_sequence_bytes(
-        architecture, kv_bits, context_tokens, *layout, engine.block_tokens, in_flight
+        architecture, kv_bits, context_tokens, *own, engine.block_tokens, in_flight
     )
     return ReplicaMemory(
         weights=held,
         activations_bytes=activations,
         runtime_reserve_bytes=reserve,
         kv_pool_bytes=pool,
-        token_bytes=token_bytes(architecture, kv_bits, *layout),
+        token_bytes=token_bytes(architecture, kv_bits, *own),
         sequence_bytes=reserved,
-        sequence_mathematics_bytes=sequence_bytes(architecture, kv_bits, context_tokens, *layout),
+        sequence_mathematics_bytes=sequence_bytes(architecture, kv_bits, context_tokens, *own),
         capacity_tokens=_whole(pool * np.asarray(context_tokens, dtype=float), reserved),
         sequences=_whole(pool, reserved),
     )
@@ -291,18 +300,17 @@ def smallest_fit(memory: ReplicaMemory, layouts: Layouts, concurrent_sequences: 
     replicas = np.maximum(replicas, 1.0)
     gpus = n * p * replicas
     order = np.where(np.isfinite(gpus), gpus * 1e6 + layouts.rank, np.inf)
-    best = np.argmin(order, axis=-1)[..., None]
-
-    def take(values: Any) -> Any:
-        wide = np.broadcast_to(values, order.shape)
-        return np.take_along_axis(wide, best, axis=-1)[..., 0]
-
+    best = np.argmin(order, axis=-1)
+    held_there = np.take_along_axis(held, best[..., None], axis=-1)[..., 0]
+    n, p = n[best], p[best]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        replicas = np.maximum(np.ceil(np.asarray(concurrent_sequences, float) / held_there), 1.0)
     return SmallestFit(
-        gpus=take(gpus),
-        replicas=take(replicas),
-        tensor_parallel=take(n),
-        pipeline_parallel=take(p),
-        sequences_per_replica=take(held),
+        gpus=n * p * replicas,
+        replicas=replicas,
+        tensor_parallel=n,
+        pipeline_parallel=p,
+        sequences_per_replica=held_there,
         best_pool_bytes=np.max(np.where(layouts.allowed, memory.kv_pool_bytes, -np.inf), axis=-1),
     )
 

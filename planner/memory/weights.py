@@ -76,6 +76,7 @@ def weight_bytes_per_gpu(
     pipeline_parallel: Any,
     vocabulary_multiple: Any = 1.0,
     expert_multiple: Any = 1.0,
+    attention_parallel: Any = None,
 ) -> WeightBytes:
     """Weights on the fullest rank of one replica.
 
@@ -97,6 +98,8 @@ def weight_bytes_per_gpu(
         The engine pads the vocabulary to a multiple of this on each rank.
     expert_multiple : float [1]
         The engine pads each rank's expert width to a multiple of this (MXFP4 kernels).
+    attention_parallel : int or array, optional [gpu]
+        Ranks that share attention, where fewer than ``tensor_parallel`` (data-parallel attention).
 
     Returns
     -------
@@ -115,8 +118,9 @@ def weight_bytes_per_gpu(
     """
     a, n = architecture, np.asarray(tensor_parallel, dtype=float)
     stage = _stage_share(a.layers, pipeline_parallel)
-    narrow = a.attention_parameters / n + a.replicated_parameters
-    narrow = narrow + a.kv_projection_parameters * kv_head_share(a, n)
+    k = n if attention_parallel is None else np.asarray(attention_parallel, dtype=float)
+    narrow = a.attention_parameters / k + a.replicated_parameters
+    narrow = narrow + a.kv_projection_parameters * kv_head_share(a, k)
     wide = a.mlp_parameters / n + a.expert_parameters / n * _padding(
         a.moe_intermediate_size, n, expert_multiple
     )

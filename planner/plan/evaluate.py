@@ -11,7 +11,6 @@ import numpy as np
 from planner.catalogue import (
     Basis,
     Catalogue,
-    computes,
     weakest,
 )
 from planner.errors import NoFeasiblePlan
@@ -226,8 +225,8 @@ def _option_table(choice: Choice, catalogue: Catalogue) -> OptionTable:
     row = device(choice.engine, gpus).along(1)
     column = weight_format(choice.engine, precisions).along(0)
     best = smallest_fit(choice.replica(row, column, layouts), layouts, choice.concurrent_sequences)
-    reads = np.array([[bool(computes(gpu, choice.kv_precision))] for gpu in gpus])
-    able = reads & [[bool(computes(gpu, p)) for p in precisions] for gpu in gpus]
+    can, kv = catalogue.computed_as, choice.kv_precision.id
+    able = np.array([[can[g.id, kv] and can[g.id, p.id] for p in precisions] for g in gpus]) != ""
     labels = [precision.label for precision in precisions]
     return OptionTable(
         gpu_ids=tuple(gpu.id for gpu in gpus),

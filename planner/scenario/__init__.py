@@ -1,18 +1,23 @@
 """The question: a frozen, closed document that both teams fill in."""
 
-from planner.scenario.document import FIELDS, FILE_LIMIT_BYTES, Scenario
+from planner.scenario.demand import DemandSection
+from planner.scenario.document import FIELDS, FILE_LIMIT_BYTES, SECTIONS, Scenario
 from planner.scenario.examples import EXAMPLES, load_example
 from planner.scenario.fields import Deployment, Scalar, Variant, Workload
 from planner.scenario.reading import one_line
 from planner.scenario.schema import field_schema
+from planner.scenario.service_level import ServiceLevelSection
 
 __all__ = [
     "EXAMPLES",
     "FIELDS",
     "FILE_LIMIT_BYTES",
+    "SECTIONS",
+    "DemandSection",
     "Deployment",
     "Scalar",
     "Scenario",
+    "ServiceLevelSection",
     "Variant",
     "Workload",
     "field_schema",

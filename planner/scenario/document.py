@@ -16,9 +16,11 @@ from pydantic import Field, ValidationError, field_serializer, field_validator
 
 from planner.errors import InvalidScenario
 from planner.scenario import link
+from planner.scenario.demand import DemandSection
 from planner.scenario.fields import Deployment, Scalar, Section, Variant, Workload, quantity
 from planner.scenario.files import read_text, write_whole
 from planner.scenario.reading import one_line, one_sentence, parse_document, unknown_key
+from planner.scenario.service_level import ServiceLevelSection
 
 FILE_LIMIT_BYTES = 1_000_000
 """Largest scenario file that is read [byte]."""
@@ -46,6 +48,8 @@ class Scenario(Section):
     ] = ""
     workload: Workload = Workload()
     deployment: Deployment = Deployment()
+    demand: DemandSection = DemandSection()
+    service_level: ServiceLevelSection = ServiceLevelSection()
     variants: Annotated[tuple[Variant, ...], Field(max_length=20)] = ()
 
     @field_validator("variants", mode="before")
@@ -138,7 +142,8 @@ class Scenario(Section):
         8
         """
         flat: dict[str, Scalar] = {"title": self.title, "description": self.description}
-        for name, section in (("workload", self.workload), ("deployment", self.deployment)):
+        for name in SECTIONS:
+            section = getattr(self, name)
             flat.update({f"{name}.{key}": value for key, value in section.__dict__.items()})
         return flat
 
@@ -375,5 +380,12 @@ def _not_a_document(name: str) -> InvalidScenario:
     )
 
 
+SECTIONS: dict[str, type[Section]] = {
+    "workload": Workload,
+    "deployment": Deployment,
+    "demand": DemandSection,
+    "service_level": ServiceLevelSection,
+}
+"""Each section by its name in a document."""
 FIELDS = tuple(Scenario().values())
 """Dotted path of every field of a scenario."""

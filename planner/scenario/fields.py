@@ -248,7 +248,8 @@ class Deployment(Section):
     engine: Annotated[
         str,
         quantity(
-            "Serving engine, with its version, whose memory reservation is planned for.",
+            "Engine that serves the model; a version of vLLM plans for that version's own "
+            "memory reservation.",
             label="Serving engine",
             team="infrastructure",
             control="choice",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.scenario.document import Scenario
+from planner.scenario.document import SECTIONS, Scenario
 
 
 def field_schema() -> dict[str, dict[str, Any]]:
@@ -23,11 +23,8 @@ def field_schema() -> dict[str, dict[str, Any]]:
     schema = Scenario.model_json_schema(mode="validation")
     definitions = schema["$defs"]
     result = {}
-    for prefix, owner in (
-        ("", schema),
-        ("workload.", definitions["Workload"]),
-        ("deployment.", definitions["Deployment"]),
-    ):
+    owners = {f"{name}.": definitions[owner.__name__] for name, owner in SECTIONS.items()}
+    for prefix, owner in {"": schema, **owners}.items():
         for name, entry in owner["properties"].items():
             if "label" not in entry:
                 continue

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from planner.catalogue import Accelerator, Catalogue, Precision
+from planner.catalogue import Accelerator, Catalogue, Precision, load_trace, trace_ids, week_shapes
 from planner.scenario import field_schema
 from planner.units import GIB, format_billions, format_number
+from planner.workbook.uploads import LOG, UPLOADED
 
 Control = dict[str, Any]
 
@@ -20,12 +21,41 @@ UNIT_WORDS = {
     "sequence": "conversations",
     "gpu": "GPUs",
     "parameter": "parameters",
+    "s": "s",
 }
-MODEL_SOURCES = {
-    "catalogue": "A real model",
-    "size": "Any size",
-    "config": "My config.json",
+CHOICES: dict[str, dict[str, str]] = {
+    "workload.model_source": {
+        "catalogue": "A real model",
+        "size": "Any size",
+        "config": "My config.json",
+    },
+    "demand.source": {
+        "staff": "People we know",
+        "population": "An open public",
+        "requests": "Requests in a day",
+        "log": "A request log",
+    },
+    "demand.duration": {
+        "always": "Around the clock",
+        "office": "Working days, 7 to 19",
+        "campaign": "Some weeks of the year",
+    },
+    "service_level.percentile": {
+        "mean": "the mean request",
+        "50": "50 of 100 requests",
+        "90": "90 of 100 requests",
+        "95": "95 of 100 requests",
+        "99": "99 of 100 requests",
+    },
 }
+"""What each choice is called, by field."""
+FILES = {
+    "workload.config_json": (".json,application/json", "config"),
+    LOG: (".csv,.tsv,.txt,.parquet,.pq,text/csv", "log"),
+}
+"""Kinds of file that a field takes, and what the page calls the upload."""
+MILLISECONDS = {"service_level.tpot_s"}
+"""Fields in seconds that people think of in milliseconds."""
 NULL_LABEL = "Automatic"
 HALF_WIDTH = {
     "deployment.tensor_parallel",
@@ -34,6 +64,39 @@ HALF_WIDTH = {
     "deployment.engine_batched_tokens",
 }
 """Fields that stand two in a row."""
+DEMAND_SECTIONS: dict[str, tuple[str, ...]] = {
+    "The demand": (
+        "demand.source",
+        "demand.users",
+        "demand.active_fraction",
+        "demand.requests_per_hour",
+        "demand.requests_per_day",
+        "demand.log",
+        LOG,
+        "demand.log_scale",
+    ),
+    "The requests": (
+        "demand.prompt_tokens",
+        "demand.output_tokens",
+        "demand.prompt_cv2",
+        "demand.output_cv2",
+        "demand.cache_hit_fraction",
+    ),
+    "The calendar": (
+        "demand.week_shape",
+        "demand.duration",
+        "demand.campaign_weeks",
+        "demand.growth_fraction_per_year",
+        "demand.horizon_years",
+    ),
+    "The service level": (
+        "service_level.ttft_s",
+        "service_level.tpot_s",
+        "service_level.percentile",
+        "service_level.queue_window_s",
+    ),
+}
+"""Titles and fields of the sections that ask how much is wanted, and how fast."""
 
 
 def control(path: str, catalogue: Catalogue) -> Control:
@@ -70,6 +133,8 @@ def control(path: str, catalogue: Catalogue) -> Control:
         made["scale"] = ("integer log" if entry["integer"] else "log") if logarithmic else "linear"
     if entry["unit"] == "fraction":
         made["format"], made["unit"] = "percent", "%"
+    if path in MILLISECONDS:
+        made["format"], made["unit"] = "milliseconds", "ms"
     if path in HALF_WIDTH:
         made["half"] = True
     if entry["nullable"]:
@@ -82,7 +147,7 @@ def control(path: str, catalogue: Catalogue) -> Control:
     if kind in ("choice", "search"):
         made["options"] = _options(path, entry["choices"], catalogue)
     if kind == "file":
-        made["accept"], made["upload"] = ".json,application/json", "config"
+        made["accept"], made["upload"] = FILES[path]
     return made
 
 
@@ -123,11 +188,13 @@ def _options(path: str, choices: list[Any] | None, catalogue: Catalogue) -> list
         "deployment.gpu": _gpus,
         "deployment.weight_precision": lambda c: _precisions(c, ("weights", "both")),
         "deployment.kv_precision": lambda c: _precisions(c, ("kv", "both")),
-        "deployment.engine": lambda c: [_option(e.id, e.name) for e in c.engines.values()],
+        "deployment.engine": _engines,
+        "demand.log": lambda c: _logs(),
+        "demand.week_shape": lambda c: [_option(w.id, w.title) for w in week_shapes().values()],
     }
     if path in make:
         return make[path](catalogue)
-    names = MODEL_SOURCES if path == "workload.model_source" else {}
+    names = CHOICES.get(path, {})
     return [_option(choice, names.get(choice, str(choice))) for choice in choices or ()]
 
 
@@ -153,6 +220,26 @@ def _gpu(gpu: Accelerator) -> dict[str, Any]:
     known = gpu.memory_reported_bytes == gpu.memory_reported_bytes
     memory = f"{format_number(gpu.memory_reported_bytes / GIB)} GiB" if known else "memory unknown"
     return _option(gpu.id, gpu.name, gpu.vendor, memory)
+
+
+def _engines(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The families whose speed was measured, then the versions whose memory is known."""
+    families = []
+    for family in catalogue.serving_engines.values():
+        known = catalogue.engines.get(family.id)
+        note = known.name.removeprefix(f"{family.name} ") if known else ""
+        families.append(_option(family.id, family.name, "", note))
+    versions = [
+        _option(engine.id, engine.name, "Older versions, by their memory")
+        for engine in catalogue.engines.values()
+        if engine.id not in catalogue.serving_engines
+    ]
+    return families + versions
+
+
+def _logs() -> list[dict[str, Any]]:
+    shipped = [_option(one, load_trace(one).title) for one in trace_ids()]
+    return [*shipped, _option(UPLOADED, "My own log")]
 
 
 def _precisions(catalogue: Catalogue, uses: tuple[str, ...]) -> list[dict[str, Any]]:

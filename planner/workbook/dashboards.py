@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from planner.scenario import EXAMPLES, FIELDS, Scenario, load_example, one_line
 from planner.workbook.controls import section
 from planner.workbook.panels import Panels, why
 from planner.workbook.state import BUG, WorkbookState
+from planner.workbook.uploads import log_changes
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("page.js", "wire.js", "controls.js", "results.js", "map.js", "app.js")
@@ -168,9 +169,9 @@ class Dashboard(anywidget.AnyWidget):
         self.panels = Panels(state, tuple(chart["id"] for chart in page["charts"]))
         self._last_change = ("", 0.0)
         super().__init__(page=page, first=self.panels.frame(0))
-        self.on_msg(lambda _widget, content, _buffers: self.receive(content))
+        self.on_msg(lambda _widget, content, buffers: self.receive(content, buffers))
 
-    def receive(self, request: Any) -> None:
+    def receive(self, request: Any, buffers: Sequence[Any] | None = None) -> None:
         """Answer one request of the page.
 
         Parameters
@@ -178,8 +179,11 @@ class Dashboard(anywidget.AnyWidget):
         request : dict
             ``kind`` and ``seq``, and what the kind needs; anything else is refused with a
             sentence.
+        buffers : sequence of bytes or memoryview, optional
+            Files that are no text.
         """
-        request = request if isinstance(request, dict) else {}
+        request = dict(request) if isinstance(request, dict) else {}
+        request["buffers"] = buffers or ()
         seq = request.get("seq")
         seq = seq if isinstance(seq, int) and not isinstance(seq, bool) else 0
         answer: Callable[..., None] | None = {
@@ -253,9 +257,13 @@ class Dashboard(anywidget.AnyWidget):
     def _upload(self, request: dict[str, Any], seq: int) -> None:
         text, name = request.get("text"), request.get("name")
         name = one_line(name if isinstance(name, str) else "") or "The file"
-        if not isinstance(text, str) or len(text) > UPLOAD_LIMIT_CHARACTERS:
+        if request.get("what") == "log":
+            content = b"".join(bytes(part) for part in request["buffers"])
+            changes, notice = log_changes(content, name)
+            self.state.replace(lambda: self.state.scenario.changed(changes))
+        elif not isinstance(text, str) or len(text) > UPLOAD_LIMIT_CHARACTERS:
             raise InvalidScenario(f"{name} is not a text file of at most 2 MB; choose another.")
-        if request.get("what") == "config":
+        elif request.get("what") == "config":
             model = architecture_from_text(text, name=name)
             changes = {"workload.config_json": text, "workload.model_source": "config"}
             self.state.replace(lambda: self.state.scenario.changed(changes))

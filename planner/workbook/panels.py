@@ -12,6 +12,7 @@ from planner.report import Headline, headlines, team_sentences
 from planner.scenario import Scalar, Scenario
 from planner.units import MIB, format_billions, format_number
 from planner.workbook.state import WorkbookState
+from planner.workbook.uploads import LOG, shown_log
 
 Frame = dict[str, Any]
 CONFIG = "workload.config_json"
@@ -201,12 +202,13 @@ def _card(headline: Headline) -> dict[str, Any]:
 def _values(scenario: Scenario) -> dict[str, Scalar]:
     """The last valid scenario's fields, whatever was typed since.
 
-    The page reads a config.json only by uploading one; its text stays here and only its size
-    travels, so that a drag does not carry it to and fro.
+    The page reads a config.json or a log only by uploading one; its text stays here and only its
+    name or size travels, so that a drag does not carry it to and fro.
     """
     values = scenario.values()
     text = str(values[CONFIG])
     values[CONFIG] = f"config.json, {len(text):,} characters" if text else ""
+    values[LOG] = shown_log(str(values[LOG]))
     return values
 
 

@@ -172,13 +172,16 @@ class App {
     input.addEventListener("change", async () => {
       const file = input.files[0];
       if (!file) return;
-      if (file.size > MAX_UPLOAD_BYTES) return fail(`“${file.name}” is larger than 2 MB; choose a smaller file.`);
-      this.wire.ask("upload", { what, name: file.name, text: await file.text(), ...extra });
+      const most = what === "log" ? MAX_LOG_BYTES : MAX_UPLOAD_BYTES;
+      if (file.size > most) return fail(`“${file.name}” is larger than ${Math.floor(most / 1e6)} MB; choose a smaller file.`);
+      const content = what === "log" ? { bytes: await file.arrayBuffer() } : { text: await file.text() };
+      this.wire.ask("upload", { what, name: file.name, ...content, ...extra });
     });
     input.click();
   }
 
   async copyLink() {
+    if (!this.query) return this.notice("This plan is too large for a link; download it as a file instead.");
     const text = inVoila() ? this.link() : `?${this.query}`;
     if (await copyText(text)) return this.notice(inVoila() ? "The link to this plan is copied." : "Copied; add it to a dashboard's address to open this plan there.");
     const box = h("input", { type: "text", readonly: true, class: "pl-box pl-box-wide", value: text, "aria-label": "Link to this plan" });

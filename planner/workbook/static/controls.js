@@ -275,7 +275,7 @@ class SearchControl extends Control {
 
 class FileControl extends Control {
   build() {
-    const pick = () => this.app.pickFile("config", this.def.accept || ".json,application/json", (text) => this.fail(text), { path: this.def.path });
+    const pick = () => this.app.pickFile(this.def.upload, this.def.accept, (text) => this.fail(text), { path: this.def.path });
     this.button = this.describe(h("button", { type: "button", id: this.id, class: "pl-button", text: "Choose a file…", onclick: pick }));
     this.node.append(h("div", { class: "pl-row" }, this.button));
   }

@@ -6,6 +6,7 @@
 
 const PRODUCT = "AI planning workbook";
 const MAX_UPLOAD_BYTES = 2 * 1024 * 1024;
+const MAX_LOG_BYTES = 8e6; // a message of more than 10 MB would close the connection
 const QUIET_AFTER_MS = 10_000; // "still working"
 const LOST_AFTER_MS = 40_000; // nothing heard at all
 const BASIS_SHAPES = { measured: "●", interpolated: "◐", derived: "◇", "vendor claim": "△", assumed: "○" };
@@ -88,13 +89,14 @@ function nextFrame(callback) {
 
 const SUFFIXES = [[1e12, "T"], [1e9, "B"], [1e6, "M"]];
 const plainNumber = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+const SHOWN_TIMES = { percent: 100, milliseconds: 1000 }; // of a fraction, of seconds
 const MULTIPLIERS = { k: 1e3, m: 1e6, g: 1e9, b: 1e9, t: 1e12 };
 
 /** A number as people type it: 4096 -> "4,096", 7e10 -> "70B", 0.9 -> "90" in percent. */
 function showNumber(value, control) {
   if (value === null || value === undefined || value === "") return "";
   if (typeof value !== "number") return String(value);
-  if (control.format === "percent") return plainNumber.format(value * 100);
+  if (control.format in SHOWN_TIMES) return plainNumber.format(value * SHOWN_TIMES[control.format]);
   for (const [size, letter] of SUFFIXES)
     if (Math.abs(value) >= size) return `${Number((value / size).toPrecision(4))}${letter}`;
   return plainNumber.format(value);
@@ -105,7 +107,7 @@ function readNumber(text, control) {
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([kmgbt]?)\s*(%?)$/i.exec(text.trim().replace(/[,_'\s](?=\d)/g, ""));
   if (!match) return NaN;
   const value = Number(match[1]) * (MULTIPLIERS[match[2].toLowerCase()] || 1);
-  return control.format === "percent" || match[3] ? value / 100 : value;
+  return match[3] ? value / 100 : value / (SHOWN_TIMES[control.format] || 1);
 }
 
 /** Maps a slider's native range to values and back; logarithmic ranges run 0..1000. */

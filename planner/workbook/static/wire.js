@@ -42,9 +42,9 @@ class Wire {
 
   #pump() {
     if (this.flight || !this.queue.length) return;
-    const request = { ...this.queue.shift(), seq: ++lastSeq };
+    const { bytes, ...request } = { ...this.queue.shift(), seq: ++lastSeq };
     this.flight = { seq: request.seq, path: request.path, since: performance.now() };
-    this.model.send(request);
+    this.model.send(request, undefined, bytes ? [bytes] : []);
   }
 
   #receive(content, buffers) {

@@ -1,0 +1,70 @@
+"""How fast one replica runs: bytes and operations over measured efficiencies, with a range.
+
+Every function broadcasts: one slider position and a million candidates are the same code, called
+once.
+"""
+
+from planner.performance.cases import Cases, Reference, family, rank_index
+from planner.performance.keys import FAMILIES, FORMATS, LEVELS, RANKS, RUNS, Keys, Vocabulary
+from planner.performance.layout import Layout, read_layout
+from planner.performance.prediction import (
+    DeploymentSpeed,
+    Prediction,
+    deployment_speed,
+    predict_cases,
+)
+from planner.performance.speed import (
+    COMPUTE_CLASSES,
+    GpuSpeed,
+    collective_bytes_per_s,
+    compute_class,
+    gpu_speed,
+)
+from planner.performance.step import (
+    FIRST_TOKEN_GROUPS,
+    FIRST_TOKEN_TERMS,
+    ReplicaSpeed,
+    SpeedModel,
+    StepTime,
+    first_token_times,
+    replica_speed,
+)
+from planner.performance.terms import GROUPS, TERMS, Replica, decode_work, dense, prompt_work
+
+__all__ = [
+    "COMPUTE_CLASSES",
+    "FAMILIES",
+    "FIRST_TOKEN_GROUPS",
+    "FIRST_TOKEN_TERMS",
+    "FORMATS",
+    "GROUPS",
+    "LEVELS",
+    "RANKS",
+    "RUNS",
+    "TERMS",
+    "Cases",
+    "DeploymentSpeed",
+    "GpuSpeed",
+    "Keys",
+    "Layout",
+    "Prediction",
+    "Reference",
+    "Replica",
+    "ReplicaSpeed",
+    "SpeedModel",
+    "StepTime",
+    "Vocabulary",
+    "collective_bytes_per_s",
+    "compute_class",
+    "decode_work",
+    "dense",
+    "deployment_speed",
+    "family",
+    "first_token_times",
+    "gpu_speed",
+    "predict_cases",
+    "prompt_work",
+    "rank_index",
+    "read_layout",
+    "replica_speed",
+]
