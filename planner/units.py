@@ -118,6 +118,29 @@ def format_number(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def format_seconds(seconds: float) -> str:
+    """A duration with a unit that people read: milliseconds, seconds, minutes or hours.
+
+    Parameters
+    ----------
+    seconds : float [s]
+
+    Returns
+    -------
+    str
+        [text]
+
+    >>> format_seconds(0.0345), format_seconds(1.2), format_seconds(75.0), format_seconds(7200.0)
+    ('34.5 ms', '1.2 s', '75 s', '2 h')
+    """
+    if not math.isfinite(seconds):
+        return "without end"
+    for limit, size, unit in ((1.0, 1e-3, "ms"), (120.0, 1.0, "s"), (7200.0, 60.0, "min")):
+        if abs(seconds) < limit:
+            return f"{format_number(seconds / size)} {unit}"
+    return f"{format_number(seconds / 3600.0)} h"
+
+
 def format_billions(parameters: float) -> str:
     """A parameter count as people say it.
 

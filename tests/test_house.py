@@ -35,6 +35,7 @@ ROWS = {
     "memory": 3,
     "performance": 4,
     "demand": 5,
+    "calibration": 5,
     "serving": 6,
     "plan": 11,
     "predict": 12,

@@ -239,8 +239,8 @@ def _weights(cases: Cases) -> np.ndarray:
 class _Columns:
     """Corrections as columns of the design."""
 
-    entries: tuple[tuple[str, str, int], ...]
-    """Level, group and code of each."""
+    entries: tuple[tuple[str, str, tuple[int, ...]], ...]
+    """Level, group and place of each."""
     ridge: np.ndarray
     index: tuple[tuple[str, np.ndarray], ...]
     """Group, and the column of each observation."""
@@ -248,13 +248,15 @@ class _Columns:
     @classmethod
     def of(cls, design: Design) -> _Columns:
         entries, ridge, index = [], [], []
-        for level, (names, groups, penalty) in LEVELS[design.stage].items():
-            code = design.vocabulary.code(design.keys, names)
+        for name, level in LEVELS[design.stage].items():
+            shape = design.vocabulary.shape(level.key)
+            code = np.ravel_multi_index(design.keys.place(level.key), shape)
             found, inverse = np.unique(code, return_inverse=True)
-            for group in groups:
+            places = [tuple(map(int, np.unravel_index(one, shape))) for one in found]
+            for group in level.groups:
                 index.append((group, len(entries) + inverse.ravel()))
-                entries += [(level, group, int(one)) for one in found]
-                ridge += [penalty] * len(found)
+                entries += [(name, group, place) for place in places]
+                ridge += [level.ridge] * len(found)
         return cls(tuple(entries), np.array(ridge), tuple(index))
 
 
@@ -287,7 +289,7 @@ def with_generic_engine(entries: tuple[Correction, ...], stage: str) -> tuple[Co
     """
     known, shared = [], {}
     for one in entries:
-        names = LEVELS[stage][one.level][0]
+        names = LEVELS[stage][one.level].key
         if "engine" not in names:
             known.append(one)
             continue
@@ -330,7 +332,7 @@ def _linearise(
 
 
 def _entries(design: Design, columns: _Columns, effects: np.ndarray) -> tuple[Correction, ...]:
-    counts: dict[tuple[str, str, int], int] = {}
+    counts: dict[tuple[str, str, tuple[int, ...]], int] = {}
     for _, column in columns.index:
         for at, number in zip(*np.unique(column, return_counts=True), strict=True):
             counts[columns.entries[at]] = int(number)
@@ -338,10 +340,10 @@ def _entries(design: Design, columns: _Columns, effects: np.ndarray) -> tuple[Co
         Correction(
             design.stage,
             level,
-            design.vocabulary.text(code, LEVELS[design.stage][level][0]),
+            design.vocabulary.text(LEVELS[design.stage][level].key, place),
             group,
             float(effect),
-            counts[level, group, code],
+            counts[level, group, place],
         )
-        for (level, group, code), effect in zip(columns.entries, effects, strict=True)
+        for (level, group, place), effect in zip(columns.entries, effects, strict=True)
     )

@@ -70,6 +70,8 @@ def _column(records: Sequence, name: str) -> np.ndarray:
 def take(stacked: Architecture, index: np.ndarray) -> Architecture:
     """Rows of a stack, in the order of ``index``, each as often as it is named.
 
+    State groups that none of these models has are left out.
+
     Parameters
     ----------
     stacked : Architecture
@@ -90,6 +92,7 @@ def take(stacked: Architecture, index: np.ndarray) -> Architecture:
     groups = tuple(
         replace(group, **{name: getattr(group, name)[index] for name in _GROUP_NUMBERS})
         for group in stacked.groups
+        if group.layers[index].any()
     )
     numbers = {name: getattr(stacked, name)[index] for name in _ARCHITECTURE_NUMBERS}
     return replace(stacked, groups=groups, **numbers)

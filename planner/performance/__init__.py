@@ -4,8 +4,18 @@ Every function broadcasts: one slider position and a million candidates are the 
 once.
 """
 
-from planner.performance.cases import Cases, Reference, family, rank_index
-from planner.performance.keys import FAMILIES, FORMATS, LEVELS, RANKS, RUNS, Keys, Vocabulary
+from planner.performance.cases import Cases, Reference
+from planner.performance.corrections import ALL, LEVELS, Corrections, Level
+from planner.performance.keys import (
+    FAMILIES,
+    FORMATS,
+    RANKS,
+    RUNS,
+    Keys,
+    Vocabulary,
+    family,
+    rank_index,
+)
 from planner.performance.layout import Layout, read_layout
 from planner.performance.prediction import (
     DeploymentSpeed,
@@ -32,6 +42,7 @@ from planner.performance.step import (
 from planner.performance.terms import GROUPS, TERMS, Replica, decode_work, dense, prompt_work
 
 __all__ = [
+    "ALL",
     "COMPUTE_CLASSES",
     "FAMILIES",
     "FIRST_TOKEN_GROUPS",
@@ -43,10 +54,12 @@ __all__ = [
     "RUNS",
     "TERMS",
     "Cases",
+    "Corrections",
     "DeploymentSpeed",
     "GpuSpeed",
     "Keys",
     "Layout",
+    "Level",
     "Prediction",
     "Reference",
     "Replica",

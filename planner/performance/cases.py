@@ -18,7 +18,7 @@ from planner.catalogue import (
     take,
 )
 from planner.memory import Device, WeightFormat, device, replica_memory, weight_format
-from planner.performance.keys import FAMILIES, RANKS, RUNS, Keys, Vocabulary
+from planner.performance.keys import FAMILIES, RUNS, Keys, Vocabulary, family, rank_index
 from planner.performance.layout import Layout
 from planner.performance.speed import (
     GpuSpeed,
@@ -113,7 +113,16 @@ class Reference:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Reference:
-        """The tables of a catalogue, made once for each."""
+        """The tables of a catalogue, made once for each.
+
+        Parameters
+        ----------
+        catalogue : Catalogue
+
+        Returns
+        -------
+        Reference
+        """
         return _reference(catalogue)
 
     @cached_property
@@ -259,12 +268,14 @@ class Reference:
             run=run,
         )
 
-    def replica(self, cases: Cases) -> Replica:
+    def replica(self, cases: Cases, architecture: Architecture | None = None) -> Replica:
         """The replicas that the cases describe.
 
         Parameters
         ----------
         cases : Cases
+        architecture : Architecture, optional
+            In place of the catalogue's models, for one that it does not hold.
 
         Returns
         -------
@@ -274,7 +285,7 @@ class Reference:
         wide, attention = self.wide_class[gpu, precision], self.attention_class[gpu, precision]
         flops = self.speed.flops
         return Replica(
-            architecture=take(self.architecture, cases.model),
+            architecture=architecture or take(self.architecture, cases.model),
             stored=WeightFormat(
                 *(getattr(self.stored, f.name)[precision] for f in fields(WeightFormat))
             ),
@@ -333,51 +344,6 @@ class Reference:
         exact = np.maximum(held.kv_pool_bytes, 0.0) / np.maximum(held.sequence_bytes, 1e-9)
         slots = np.minimum(exact * groups, limit)
         return slots, np.maximum(held.capacity_tokens, 0.0) * groups
-
-
-def family(architecture: Architecture) -> int:
-    """Index into ``FAMILIES``: dense, mixture of experts, or one with latent attention.
-
-    .. math:: 0, 1, 2
-
-    Parameters
-    ----------
-    architecture : Architecture
-
-    Returns
-    -------
-    int [1]
-
-    Source: arXiv 2405.04434 for latent attention.
-
-    >>> from planner.catalogue import load_catalogue
-    >>> FAMILIES[family(load_catalogue().model("deepseek-ai/DeepSeek-R1"))]
-    'latent mixture'
-    """
-    latent = any(group.latent_elements > 0 for group in architecture.groups)
-    return 0 if architecture.experts <= 0 else 1 + latent
-
-
-def rank_index(ranks: Any) -> Any:
-    """Index into ``RANKS`` of the nearest power of two.
-
-    .. math:: \\mathrm{round}(\\log_2 n)
-
-    Parameters
-    ----------
-    ranks : int or array [gpu]
-
-    Returns
-    -------
-    int or array [1]
-
-    Source: no publication.
-
-    >>> int(rank_index(8))
-    3
-    """
-    doublings = np.rint(np.log2(np.maximum(ranks, 1.0)))
-    return np.minimum(doublings, len(RANKS) - 1.0).astype(int)
 
 
 @lru_cache(maxsize=4)

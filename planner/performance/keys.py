@@ -1,45 +1,23 @@
-"""Corrections for what was measured often: which apply to a case, and their sum."""
+"""What a case is to the calibration: whole numbers, and the names that they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from planner.catalogue import Correction
+from planner.catalogue import Architecture
+from planner.performance.speed import COMPUTE_CLASSES
 
 FAMILIES = ("dense", "mixture", "latent mixture")
 """Kinds of architecture whose kernels differ: mixtures of experts, with latent attention or not."""
-FORMATS = ("16 bit", "8 bit", "4 bit", "weight only")
+FORMATS = COMPUTE_CLASSES
 RANKS = tuple(str(2**power) for power in range(8))
 RUNS = ("steady", "static", "burst", "offline", "offline tpot")
 """How a benchmark loads the engine: a steady number in flight, one batch at a time, all requests at
 once to the last answer, and an offline run (its throughput, and its time per token)."""
-
-LEVELS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...], float]]] = {
-    "tpot": {
-        "engine": (("engine",), ("memory", "compute", "link", "host"), 12.0),
-        "engine and family": (("engine", "family"), ("all",), 12.0),
-        "gpu": (("gpu",), ("memory", "compute", "link", "host"), 12.0),
-        "engine, format and family": (("engine", "format", "family"), ("all",), 12.0),
-        "model": (("model",), ("all",), 8.0),
-        "model, gpu and format": (("model", "gpu", "format"), ("all",), 16.0),
-        "engine and ranks": (("engine", "ranks"), ("link",), 12.0),
-        "run": (("run", "engine"), ("all",), 1.0),
-    },
-    "ttft": {
-        "engine": (("engine",), ("host", "prompt", "queue"), 2.0),
-        "engine and family": (("engine", "family"), ("all", "queue"), 6.0),
-        "ranks": (("ranks",), ("host", "prompt"), 4.0),
-        "gpu": (("gpu",), ("all",), 4.0),
-        "model": (("model",), ("all",), 4.0),
-        "model, gpu and format": (("model", "gpu", "format"), ("all",), 8.0),
-    },
-}
-"""By stage and level: what makes up the key, which groups of terms each entry scales, and how
-strongly it is drawn to none (a ridge penalty, in units of the residuals' scale)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +43,24 @@ class Keys:
     run: Any
     """Index into ``RUNS`` [1]."""
 
+    def place(self, names: Sequence[str]) -> tuple[Any, ...]:
+        """Where a table with one axis for each name holds these cases.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Fields of this record.
+
+        Returns
+        -------
+        tuple of int or array [1]
+        """
+        return tuple(getattr(self, name) for name in names)
+
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The names behind the whole numbers of :class:`Keys`."""
+    """The names behind the whole numbers of :class:`Keys`, field by field."""
 
     engine: Sequence[str]
     gpu: Sequence[str]
@@ -78,162 +70,104 @@ class Vocabulary:
     ranks: Sequence[str] = RANKS
     run: Sequence[str] = RUNS
 
-    def size(self, names: tuple[str, ...]) -> int:
-        """Combinations that a key of these parts can have.
+    def shape(self, names: Sequence[str]) -> tuple[int, ...]:
+        """How many names each field has.
 
         Parameters
         ----------
-        names : tuple of str
+        names : sequence of str
+            Fields of :class:`Keys`.
 
         Returns
         -------
-        int [1]
-        """
-        return int(np.prod([len(getattr(self, name)) for name in names]))
+        tuple of int [1]
 
-    def code(self, keys: Keys, names: tuple[str, ...]) -> np.ndarray:
-        """One number for each combination; the last one stands for an unknown part.
+        >>> Vocabulary(("vllm",), ("h100",), ("a", "b")).shape(("model", "family"))
+        (2, 3)
+        """
+        return tuple(len(getattr(self, name)) for name in names)
+
+    def text(self, names: Sequence[str], place: Sequence[int]) -> str:
+        """The names at one place, joined by ``|``.
 
         Parameters
         ----------
-        keys : Keys
-        names : tuple of str
+        names : sequence of str
+            Fields of :class:`Keys`.
+        place : sequence of int [1]
+            A whole number for each field.
 
         Returns
         -------
-        array of int [1]
-        """
-        total, known = 0, True
-        for name in names:
-            value = np.asarray(getattr(keys, name))
-            total, known = total * len(getattr(self, name)) + value, known & (value >= 0)
-        return np.where(known, total, self.size(names))
+        str [text]
 
-    def text(self, code: int, names: tuple[str, ...]) -> str:
-        """The ids that a code stands for.
+        >>> Vocabulary(("vllm",), ("h100",), ("a", "b")).text(("model", "family"), (1, 0))
+        'b|dense'
+        """
+        return "|".join(getattr(self, name)[at] for name, at in zip(names, place, strict=True))
+
+    def place(self, names: Sequence[str], text: str) -> tuple[int, ...] | None:
+        """The opposite of :meth:`text`; ``None`` where a name is not known.
 
         Parameters
         ----------
-        code : int [1]
-        names : tuple of str
+        names : sequence of str
+            Fields of :class:`Keys`.
+        text : str
 
         Returns
         -------
-        str
+        tuple of int, or None [1]
+
+        >>> Vocabulary(("vllm",), ("h100",), ("a", "b")).place(("model", "family"), "b|dense")
+        (1, 0)
         """
-        parts = []
-        for name in reversed(names):
-            code, place = divmod(code, len(getattr(self, name)))
-            parts.append(getattr(self, name)[place])
-        return "|".join(reversed(parts))
+        pairs = list(zip(names, text.split("|"), strict=True))
+        if any(part not in getattr(self, name) for name, part in pairs):
+            return None
+        return tuple(getattr(self, name).index(part) for name, part in pairs)
 
 
-@dataclass(frozen=True)
-class Corrections:
-    """The corrections of one stage as tables to index."""
+def family(architecture: Architecture) -> int:
+    """Index into ``FAMILIES``: dense, mixture of experts, or one with latent attention.
 
-    groups: tuple[str, ...]
-    vocabulary: Vocabulary
-    tables: tuple[tuple[tuple[str, ...], str, np.ndarray], ...]
-    """Parts of the key, the group, and logarithms of the factors."""
+    .. math:: 0\\ (N = 0), \\quad 1\\ (N > 0), \\quad 2\\ (N > 0,\\ latent)
 
-    @classmethod
-    def of(
-        cls,
-        stage: str,
-        entries: Iterable[Correction],
-        vocabulary: Vocabulary,
-        groups: tuple[str, ...],
-    ) -> Corrections:
-        """The entries of one stage, as tables.
+    Parameters
+    ----------
+    architecture : Architecture
 
-        Parameters
-        ----------
-        stage : str
-        entries : iterable of Correction
-        vocabulary : Vocabulary
-            Entries that it does not know are left out: the catalogue no longer has them.
-        groups : tuple of str
+    Returns
+    -------
+    int [1]
 
-        Returns
-        -------
-        Corrections
-        """
-        found = {
-            (one.level, one.group, one.key): one.log_factor for one in entries if one.stage == stage
-        }
-        places = {
-            f.name: {name: at for at, name in enumerate(getattr(vocabulary, f.name))}
-            for f in fields(Keys)
-        }
-        tables = {
-            (level, group): np.zeros(vocabulary.size(names) + 1)
-            for level, (names, scaled, _) in LEVELS[stage].items()
-            for group in scaled
-        }
-        for (level, group, key), value in found.items():
-            names = LEVELS[stage][level][0]
-            at = [
-                places[name].get(part, -1) for name, part in zip(names, key.split("|"), strict=True)
-            ]
-            if min(at) >= 0:
-                place = dict(zip(names, at, strict=True))
-                keys = Keys(**{f.name: place.get(f.name, -1) for f in fields(Keys)})
-                tables[level, group][vocabulary.code(keys, names)] = value
-        return cls(
-            groups,
-            vocabulary,
-            tuple(
-                (LEVELS[stage][level][0], group, table) for (level, group), table in tables.items()
-            ),
-        )
+    Source: arXiv 2405.04434 for latent attention.
 
-    def ratio(self, keys: Keys, part: str, one: int, other: int) -> Any:
-        """Factor of the cases if ``part`` were ``one``, over the factor if it were ``other``.
+    >>> from planner.catalogue import load_catalogue
+    >>> FAMILIES[family(load_catalogue().model("deepseek-ai/DeepSeek-R1"))]
+    'latent mixture'
+    """
+    latent = any(group.latent_elements > 0 for group in architecture.groups)
+    return 0 if architecture.experts <= 0 else 1 + latent
 
-        .. math:: \\prod e^{u_1 - u_2}
 
-        Parameters
-        ----------
-        keys : Keys
-        part : str
-            A field of :class:`Keys`.
-        one, other : int [1]
+def rank_index(ranks: Any) -> Any:
+    """Index into ``RANKS`` of the nearest power of two.
 
-        Returns
-        -------
-        float or array [1]
+    .. math:: \\mathrm{round}(\\log_2 n)
 
-        Source: a random-effects model; Gelman and Hill 2007, chapter 12.
-        """
-        total: Any = 0.0
-        both = [replace(keys, **{part: np.full_like(keys.engine, at)}) for at in (one, other)]
-        for names, _, table in self.tables:
-            if part in names:
-                a, b = (self.vocabulary.code(each, names) for each in both)
-                total = total + table[a] - table[b]
-        return np.exp(total)
+    Parameters
+    ----------
+    ranks : int or array [gpu]
 
-    def factors(self, keys: Keys) -> tuple[list[Any], Any]:
-        """What multiplies each group of terms, and all of them.
+    Returns
+    -------
+    int or array [1]
 
-        .. math:: \\prod_{levels} e^{u}
+    Source: no publication.
 
-        Parameters
-        ----------
-        keys : Keys
-
-        Returns
-        -------
-        tuple [1]
-            One factor for each of ``groups``, and the common one.
-
-        Source: a random-effects model; Gelman and Hill 2007, chapter 12.
-        """
-        sums: dict[str, Any] = {}
-        codes: dict[tuple[str, ...], Any] = {}
-        for names, group, table in self.tables:
-            if names not in codes:
-                codes[names] = self.vocabulary.code(keys, names)
-            sums[group] = sums.get(group, 0.0) + table[codes[names]]
-        return [np.exp(sums.get(group, 0.0)) for group in self.groups], np.exp(sums.get("all", 0.0))
+    >>> int(rank_index(8))
+    3
+    """
+    doublings = np.rint(np.log2(np.maximum(ranks, 1.0)))
+    return np.minimum(doublings, len(RANKS) - 1.0).astype(int)

@@ -12,8 +12,8 @@ import numpy as np
 class Layout:
     """One deployment; every field broadcasts.
 
-    >>> Layout.of(2, gpus=8).replicas
-    array(4.)
+    >>> float(Layout.of(2, gpus=8).replicas)
+    4.0
     """
 
     tensor_parallel: Any
@@ -55,7 +55,8 @@ class Layout:
         """
         n, p = np.asarray(tensor_parallel, float), np.asarray(pipeline_parallel, float)
         total = n * p if gpus is None else np.asarray(gpus, dtype=float)
-        return cls(n, n, p, np.maximum(np.floor(total / (n * p)), 1.0))
+        replicas = np.maximum(np.floor(total / (n * p)), 1.0)
+        return cls(*np.broadcast_arrays(n, n, p, replicas))
 
 
 def read_layout(

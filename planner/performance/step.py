@@ -10,8 +10,18 @@ import numpy as np
 
 from planner.catalogue import Efficiencies
 from planner.errors import MissingData
-from planner.performance.keys import Corrections, Keys, Vocabulary
-from planner.performance.terms import GROUPS, TERMS, Replica, Work, decode_work, prompt_work
+from planner.performance.corrections import Corrections
+from planner.performance.keys import Keys, Vocabulary
+from planner.performance.speed import COMPUTE_CLASSES
+from planner.performance.terms import (
+    GROUPS,
+    STEP_PARTS,
+    TERMS,
+    Replica,
+    Work,
+    decode_work,
+    prompt_work,
+)
 
 FIRST_TOKEN_TERMS = {
     "constant": "host",
@@ -36,8 +46,9 @@ class SpeedModel:
     """The calibrated coefficients, ready to use."""
 
     step_coefficients: np.ndarray
-    """By compute class and term, for ``TERMS`` [1]."""
+    """One for each of ``TERMS``: what multiplies its peak-rate time or count [1]."""
     first_coefficients: Mapping[str, float]
+    """The same for each of ``FIRST_TOKEN_TERMS`` [1]."""
     step_corrections: Corrections
     first_corrections: Corrections
 
@@ -61,8 +72,8 @@ class SpeedModel:
             lacking = sorted(set(names) - set(found.get(stage, {})))
             if lacking:
                 raise MissingData(
-                    f"data/calibration/terms.csv has no {stage} coefficient for "
-                    f"{', '.join(lacking)}; run `make calibrate`."
+                    f"The calibration has no {stage} coefficient for {', '.join(lacking)}; "
+                    "`make calibrate` fits them again."
                 )
         return cls(
             np.array([found["tpot"][term.name] for term in TERMS]),
@@ -159,22 +170,21 @@ def replica_speed(
 
     >>> from planner.catalogue import load_catalogue
     >>> from planner.performance import Reference
-    >>> from planner.performance.terms import example_replica
     >>> r = Reference.of(load_catalogue())
-    >>> speed = replica_speed(example_replica(), r.model, r.unknown_keys, 8, 1000, 200)
-    >>> bool(0.005 < speed.tpot_s < 0.02)
+    >>> one = r.case("llama-3.1-8b", "h100", "bf16", isl=1000, osl=200, concurrency=8)
+    >>> speed = replica_speed(r.replica(one), r.model, r.unknown_keys, 8, 1000, 200)
+    >>> bool(0.005 < speed.tpot_s[0] < 0.02)
     True
     """
     b, osl = np.asarray(batch, dtype=float), np.asarray(osl, dtype=float)
-    step_factors, common = model.step_corrections.factors(keys)
-    scale = dict(zip(GROUPS, step_factors, strict=True))
-    step = _times(decode_work(replica, b, isl, osl), model.step_coefficients, scale, common)
+    factors = model.step_corrections.factors(keys)
+    step = _times(decode_work(replica, b, isl, osl), model.step_coefficients, factors)
     fresh = np.asarray(isl, dtype=float) * (1.0 - np.asarray(cached_fraction))
-    prompt = _times(prompt_work(replica, fresh), model.step_coefficients, scale, common)
-    prefill = prompt.total_s
+    prefill = _times(prompt_work(replica, fresh), model.step_coefficients, factors).total_s
     interference = b / (replica.layout.pipeline_parallel * np.maximum(osl, 1.0)) * prefill
     tpot = step.total_s + interference
-    first = _first_token(replica, model, keys, b, prefill, tpot, interference)
+    times = first_token_times(replica.architecture.layers, b, prefill, tpot, interference)
+    first = _first_token(times, model.first_coefficients, model.first_corrections.factors(keys))
     return ReplicaSpeed(
         batch=b,
         step=step,
@@ -186,19 +196,19 @@ def replica_speed(
     )
 
 
-def _times(work: Work, coefficients: np.ndarray, scale: dict[str, Any], common: Any) -> StepTime:
+def _times(work: Work, coefficients: np.ndarray, factors: Mapping[str, Any]) -> StepTime:
+    """Each time with its coefficient, added up before the factor of its group."""
     sums: dict[tuple[str, str], Any] = {}
     for index, time in work.plain:
-        term = TERMS[index]
-        at = (term.part, term.group)
+        at = (TERMS[index].part, TERMS[index].group)
         sums[at] = sums.get(at, 0.0) + coefficients[index] * time
     for first, kind, time in work.classed:
-        term = TERMS[first]
-        at = (term.part, term.group)
-        sums[at] = sums.get(at, 0.0) + coefficients[first : first + 4][kind] * time
-    parts = dict.fromkeys(("weights", "kv", "compute", "interconnect", "overhead"), 0.0)
+        at = (TERMS[first].part, TERMS[first].group)
+        of_class = coefficients[first : first + len(COMPUTE_CLASSES)]
+        sums[at] = sums.get(at, 0.0) + of_class[kind] * time
+    parts = dict.fromkeys(STEP_PARTS, 0.0)
     for (part, group), seconds in sums.items():
-        parts[part] = parts[part] + seconds * (scale[group] * common)
+        parts[part] = parts[part] + seconds * factors[group]
     return StepTime(*parts.values())
 
 
@@ -221,7 +231,7 @@ def first_token_times(
 
     Source: M/G/1 for the waiting; see :func:`replica_speed`.
 
-    >>> round(first_token_times(32, 4, 0.1, 0.02, 0.01)["wait"], 3)
+    >>> round(float(first_token_times(32, 4, 0.1, 0.02, 0.01)["wait"]), 3)
     0.1
     """
     busy = np.minimum(interference / tpot, _BUSIEST_FRACTION)
@@ -237,21 +247,11 @@ def first_token_times(
 
 
 def _first_token(
-    replica: Replica,
-    model: SpeedModel,
-    keys: Keys,
-    batch: Any,
-    prefill: Any,
-    tpot: Any,
-    interference: Any,
+    times: Mapping[str, Any], coefficients: Mapping[str, float], factors: Mapping[str, Any]
 ) -> tuple[tuple[str, Any], ...]:
-    factors, common = model.first_corrections.factors(keys)
-    times = first_token_times(replica.architecture.layers, batch, prefill, tpot, interference)
+    """Each time with its coefficient and the factor of its group, added up by group."""
     groups = dict.fromkeys(FIRST_TOKEN_GROUPS, 0.0)
     for name, time in times.items():
         group = FIRST_TOKEN_TERMS[name]
-        groups[group] = groups[group] + model.first_coefficients[name] * time
-    return tuple(
-        (group, seconds * (factor * common))
-        for (group, seconds), factor in zip(groups.items(), factors, strict=True)
-    )
+        groups[group] = groups[group] + coefficients[name] * time
+    return tuple((group, seconds * factors[group]) for group, seconds in groups.items())

@@ -8,6 +8,7 @@ prompt (``prompt``). Calibration multiplies each by one non-negative efficiency;
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,14 @@ import numpy as np
 from planner.catalogue import Architecture
 from planner.memory import WeightFormat
 from planner.performance.layout import Layout
+from planner.performance.speed import COMPUTE_CLASSES
 from planner.performance.work import (
-    attention_flops,
+    LinearParameters,
+    decode_attention_flops,
     experts_touched_fraction,
     kv_read_bytes,
+    linear_parameters,
+    prompt_attention_flops,
     token_flops,
     weight_read,
 )
@@ -44,8 +49,8 @@ class Term:
 
 
 def _of_class(stem: str, part: str, group: str, words: str) -> tuple[Term, ...]:
-    classes = ("16 bit", "8 bit", "4 bit", "weight only")
-    return tuple(Term(f"{stem} {one}", part, group, words) for one in classes)
+    """A term for each of ``COMPUTE_CLASSES``, in their order."""
+    return tuple(Term(f"{stem} {one}", part, group, words) for one in COMPUTE_CLASSES)
 
 
 TERMS: tuple[Term, ...] = (
@@ -69,18 +74,14 @@ TERMS: tuple[Term, ...] = (
     Term("prompt", "overhead", "host", "admission and tokenisation, per prompt"),
 )
 INDEX = {term.name: number for number, term in enumerate(TERMS)}
-PARTS = ("weights", "kv", "compute", "interconnect", "overhead", "interference", "queue")
-"""The breakdown of a step and of a first token."""
+STEP_PARTS = ("weights", "kv", "compute", "interconnect", "overhead")
+"""The breakdown of a step, in the order of its record."""
 GROUPS = ("memory", "compute", "link", "host")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Replica:
-    """One replica in one layout on one kind of GPU, or many along axes; all fields broadcast.
-
-    >>> Replica.__slots__[0]
-    'architecture'
-    """
+    """One replica in one layout on one kind of GPU, or many along axes; all fields broadcast."""
 
     architecture: Architecture
     stored: WeightFormat
@@ -103,6 +104,11 @@ class Replica:
     """One direction between two GPUs [byte/s]."""
     fast_link: Any
     """1 where GPUs have a link of their own [1]."""
+
+    @cached_property
+    def held(self) -> LinearParameters:
+        """Weights of the linear layers that each GPU holds [parameter]."""
+        return linear_parameters(self.architecture, self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +151,24 @@ def decode_work(replica: Replica, batch: Any, isl: Any, osl: Any) -> Work:
     Source: Megatron-LM (arXiv 1909.08053) for two collectives a layer; Williams et al. 2009 for
     the roofline's two rates.
 
-    >>> replica = example_replica()
-    >>> work = dict(decode_work(replica, 1, 1000, 100).plain)
-    >>> round(work[INDEX["kv read"]] * 1e6, 1)
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.performance import Reference
+    >>> r = Reference.of(load_catalogue())
+    >>> one = r.case("llama-3.1-8b", "h100", "bf16", isl=1000, osl=100, concurrency=1)
+    >>> work = dict(decode_work(r.replica(one), 1, 1000, 100).plain)
+    >>> round(float(work[INDEX["kv read"]][0]) * 1e6, 1)
     41.1
     """
     a, layout = replica.architecture, replica.layout
     rows = np.asarray(batch, dtype=float) / layout.pipeline_parallel
     own = rows / layout.attention_groups
-    read = weight_read(a, replica.stored, layout)
+    read = weight_read(a, replica.stored, replica.held)
     bandwidth = replica.bandwidth_bytes_per_s
     touched = experts_touched_fraction(a.experts, a.experts_per_token, np.maximum(rows, 1.0))
     kv = kv_read_bytes(
         a, replica.kv_bits, np.asarray(isl) + np.asarray(osl) / 2.0, layout.attention_parallel
     )
-    attention, _ = attention_flops(a, isl, osl, layout.attention_parallel)
+    attention = decode_attention_flops(a, isl, osl, layout.attention_parallel)
     plain, classed = _token_work(replica, rows, own, rows)
     # Each part of a batch in pipeline stages reads all weights once.
     half = INDEX["weights 16 bit"]
@@ -207,14 +216,18 @@ def prompt_work(replica: Replica, isl: Any) -> Work:
 
     Source: as :func:`decode_work`.
 
-    >>> work = prompt_work(example_replica(), 1000)
-    >>> round(sum(time for _, _, time in work.classed) * 1e3, 1)
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.performance import Reference
+    >>> r = Reference.of(load_catalogue())
+    >>> one = r.case("llama-3.1-8b", "h100", "bf16", isl=1000, osl=200, concurrency=1)
+    >>> work = prompt_work(r.replica(one), 1000)
+    >>> round(float(sum(time[0] for _, _, time in work.classed)) * 1e3, 1)
     14.1
     """
     a, layout = replica.architecture, replica.layout
     tokens = np.asarray(isl, dtype=float)
     own = tokens / layout.attention_groups
-    _, attention = attention_flops(a, tokens, 0.0, layout.attention_parallel)
+    attention = prompt_attention_flops(a, tokens, layout.attention_parallel)
     plain, classed = _token_work(replica, tokens, own, np.asarray(1.0))
     attention = attention / layout.attention_groups
     return Work(
@@ -231,7 +244,7 @@ def prompt_work(replica: Replica, isl: Any) -> Work:
 def _token_work(replica: Replica, rows: Any, own: Any, sampled: Any) -> tuple[tuple, tuple]:
     """Linear layers and collectives of tokens that pass through one replica."""
     a, n = replica.architecture, replica.layout.tensor_parallel
-    flop = token_flops(a, replica.layout)
+    flop = token_flops(a, replica.held)
     linear = INDEX["linear 16 bit"]
     volume = 2.0 * a.layers * 2.0 * (n - 1.0) / n * rows * a.hidden_size * HALF_BYTES
     volume = volume / replica.link_bytes_per_s
@@ -279,7 +292,11 @@ def dense(work: Work) -> np.ndarray:
 
     Source: bookkeeping; no publication.
 
-    >>> dense(prompt_work(example_replica(), 1000)).shape[0] == len(TERMS)
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.performance import Reference
+    >>> r = Reference.of(load_catalogue())
+    >>> one = r.case("llama-3.1-8b", "h100", "bf16", isl=1000, osl=200, concurrency=1)
+    >>> dense(prompt_work(r.replica(one), 1000)).shape == (len(TERMS), 1)
     True
     """
     shape = np.broadcast_shapes(
@@ -290,47 +307,6 @@ def dense(work: Work) -> np.ndarray:
     for index, time in work.plain:
         table[index] += time
     for first, kind, time in work.classed:
-        for number in range(4):
+        for number in range(len(COMPUTE_CLASSES)):
             table[first + number] += np.where(np.asarray(kind) == number, time, 0.0)
     return table
-
-
-def example_replica() -> Replica:
-    """Llama 3.1 8B in BF16 on one H100, for examples.
-
-    .. math:: n = 1
-
-    Returns
-    -------
-    Replica
-
-    Source: no publication.
-
-    >>> float(example_replica().layout.replicas)
-    1.0
-    """
-    from planner.catalogue import load_catalogue
-    from planner.memory import weight_format
-
-    c = load_catalogue()
-    bf16 = c.weight_precision("bf16")
-    stored = WeightFormat(
-        *(
-            float(getattr(weight_format(c.engine("vllm"), [bf16]), name)[0])
-            for name in WeightFormat.__slots__
-        )
-    )
-    return Replica(
-        c.model("meta-llama/Meta-Llama-3.1-8B"),
-        stored,
-        16.0,
-        Layout.of(1),
-        3.35e12,
-        989e12,
-        989e12,
-        989e12,
-        0,
-        0,
-        450e9,
-        1.0,
-    )

@@ -14,6 +14,62 @@ from planner.units import BITS_PER_BYTE
 
 
 @dataclass(frozen=True, slots=True)
+class LinearParameters:
+    """Weights of the linear layers that one GPU holds, all stages together; fields broadcast.
+
+    >>> LinearParameters.__slots__
+    ('attention', 'wide', 'experts', 'lm_head', 'other')
+    """
+
+    attention: Any
+    """Linear layers of attention [parameter]."""
+    wide: Any
+    """Dense feed-forward and shared experts [parameter]."""
+    experts: Any
+    """All routed experts [parameter]."""
+    lm_head: Any
+    """LM head, the embedding's own matrix where both are one [parameter]."""
+    other: Any
+    """Routers and norms [parameter]."""
+
+
+def linear_parameters(architecture: Architecture, layout: Layout) -> LinearParameters:
+    """Weights per GPU by the way they are used; pipeline stages are added up.
+
+    With ``n`` ranks, ``a`` of which share the attention of one sequence::
+
+        attention = A/a + kv share(a) + replicated
+        wide      = M/n          experts = E/n          lm_head = V d/n
+
+    Parameters
+    ----------
+    architecture : Architecture
+    layout : Layout
+
+    Returns
+    -------
+    LinearParameters
+
+    Source: as :func:`planner.memory.weight_bytes_per_gpu`.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> llama = load_catalogue().model("meta-llama/Meta-Llama-3.1-8B")
+    >>> round(float(linear_parameters(llama, Layout.of(1)).wide) / 1e9, 2)
+    5.64
+    """
+    a, n, k = architecture, layout.tensor_parallel, layout.attention_parallel
+    attention = a.attention_parameters / k + a.replicated_parameters
+    tied = np.asarray(a.lm_head_parameters) <= 0
+    return LinearParameters(
+        attention=attention + a.kv_projection_parameters * kv_head_share(a, k),
+        wide=a.mlp_parameters / n,
+        experts=a.expert_parameters / n,
+        lm_head=np.where(tied, a.embedding_parameters, a.lm_head_parameters) / n,
+        other=a.router_parameters + a.norm_parameters,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class WeightRead:
     """Weights that one GPU reads in one step, all stages together, by kind; fields broadcast.
 
@@ -31,20 +87,22 @@ class WeightRead:
     """LM head, routers and norms, mostly 16 bit [byte]."""
 
 
-def weight_read(architecture: Architecture, stored: WeightFormat, layout: Layout) -> WeightRead:
-    """Weights per GPU by the way they are read; pipeline stages are added up.
+def weight_read(
+    architecture: Architecture, stored: WeightFormat, held: LinearParameters
+) -> WeightRead:
+    """Bytes of the weights that one GPU holds, by the way they are read.
 
     ::
 
-        attention = [A/a + kv share(a) + replicated] * attention_bits / 8
-        wide      = M/n * bits / 8       experts = E/n * bits / 8
-        half      = V/n * head_bits / 8 + (router + norms) * other_bits / 8
+        attention = attention * attention_bits / 8
+        wide      = wide * bits / 8       experts = experts * bits / 8
+        half      = (lm_head * head_bits + other * other_bits) / 8
 
     Parameters
     ----------
     architecture : Architecture
     stored : WeightFormat
-    layout : Layout
+    held : LinearParameters
 
     Returns
     -------
@@ -56,26 +114,18 @@ def weight_read(architecture: Architecture, stored: WeightFormat, layout: Layout
     >>> from planner.memory import weight_format
     >>> c = load_catalogue(); llama = c.model("meta-llama/Meta-Llama-3.1-8B")
     >>> bf16 = weight_format(c.engine("vllm"), [c.weight_precision("bf16")])
-    >>> read = weight_read(llama, bf16, Layout.of(1))
+    >>> read = weight_read(llama, bf16, linear_parameters(llama, Layout.of(1)))
     >>> round(float(read.wide_bytes[0]) / 1e9, 2)
     11.27
     """
-    a, n, k = architecture, layout.tensor_parallel, layout.attention_parallel
-    attention = a.attention_parameters / k + a.replicated_parameters
-    attention = attention + a.kv_projection_parameters * kv_head_share(a, k)
     narrow = stored.bits_per_weight / BITS_PER_BYTE
-    tied = np.asarray(a.lm_head_parameters) <= 0
-    head = np.where(
-        tied,
-        a.embedding_parameters * stored.embedding_bits,
-        a.lm_head_parameters * stored.lm_head_bits,
-    )
-    other = (a.router_parameters + a.norm_parameters) * stored.other_bits
+    tied = np.asarray(architecture.lm_head_parameters) <= 0
+    head_bits = np.where(tied, stored.embedding_bits, stored.lm_head_bits)
     return WeightRead(
-        attention_bytes=attention * stored.attention_bits / BITS_PER_BYTE,
-        wide_bytes=a.mlp_parameters / n * narrow,
-        expert_bytes=a.expert_parameters / n * narrow,
-        half_bytes=(head / n + other) / BITS_PER_BYTE,
+        attention_bytes=held.attention * stored.attention_bits / BITS_PER_BYTE,
+        wide_bytes=held.wide * narrow,
+        expert_bytes=held.experts * narrow,
+        half_bytes=(held.lm_head * head_bits + held.other * stored.other_bits) / BITS_PER_BYTE,
     )
 
 
@@ -122,15 +172,15 @@ class TokenFlops:
     """LM head, for a token that is sampled [FLOP]."""
 
 
-def token_flops(architecture: Architecture, layout: Layout) -> TokenFlops:
-    """Operations of one token in the linear layers, per GPU.
+def token_flops(architecture: Architecture, held: LinearParameters) -> TokenFlops:
+    """Operations of one token in the linear layers that one GPU holds.
 
     .. math:: 2 P_{active} / n
 
     Parameters
     ----------
     architecture : Architecture
-    layout : Layout
+    held : LinearParameters
 
     Returns
     -------
@@ -140,20 +190,16 @@ def token_flops(architecture: Architecture, layout: Layout) -> TokenFlops:
 
     >>> from planner.catalogue import load_catalogue
     >>> llama = load_catalogue().model("meta-llama/Meta-Llama-3.1-8B")
-    >>> flop = token_flops(llama, Layout.of(1))
+    >>> flop = token_flops(llama, linear_parameters(llama, Layout.of(1)))
     >>> round(float(flop.attention_flop + flop.wide_flop + flop.lm_head_flop) / 1e9, 1)
     15.0
     """
-    a, n, k = architecture, layout.tensor_parallel, layout.attention_parallel
-    used = np.minimum(a.experts_per_token / np.maximum(a.experts, 1.0), 1.0)
-    attention = a.attention_parameters / k + a.replicated_parameters
-    attention = attention + a.kv_projection_parameters * kv_head_share(a, k)
-    tied = np.asarray(a.lm_head_parameters) <= 0
-    head = np.where(tied, a.embedding_parameters, a.lm_head_parameters)
+    a = architecture
+    chosen = np.minimum(a.experts_per_token / np.maximum(a.experts, 1.0), 1.0)
     return TokenFlops(
-        attention_flop=2.0 * attention,
-        wide_flop=2.0 * (a.mlp_parameters + a.expert_parameters * used) / n,
-        lm_head_flop=2.0 * head / n,
+        attention_flop=2.0 * held.attention,
+        wide_flop=2.0 * (held.wide + held.experts * chosen),
+        lm_head_flop=2.0 * held.lm_head,
     )
 
 
@@ -193,13 +239,13 @@ def kv_read_bytes(architecture: Architecture, kv_bits: Any, context: Any, ranks:
     return total
 
 
-def attention_flops(architecture: Architecture, isl: Any, osl: Any, ranks: Any) -> tuple[Any, Any]:
-    """Operations of attention on one GPU: of one decoded token, and of one whole prompt.
+def decode_attention_flops(architecture: Architecture, isl: Any, osl: Any, ranks: Any) -> Any:
+    """Operations of attention for one decoded token on one GPU, half-way through the answer.
 
-    With ``e`` elements per head and token (keys and values together; in latent attention the
-    compressed ones at decode and the expanded ones at prefill)::
+    With ``e`` elements per head and token, keys and values together; in latent attention each head
+    scores and sums the compressed ones::
 
-        decode = 2 H/a e min(I + O/2, w)        prompt = 2 H/a e sum_t min(t, w)
+        2 H/a e min(I + O/2, w)
 
     Parameters
     ----------
@@ -207,35 +253,68 @@ def attention_flops(architecture: Architecture, isl: Any, osl: Any, ranks: Any) 
     isl, osl : float or array [token]
         Tokens of a request's prompt and answer.
     ranks : int or array [gpu]
+        That share the attention of one sequence.
 
     Returns
     -------
-    tuple [FLOP]
+    float or array [FLOP]
+
+    Source: arXiv 2205.14135 (FlashAttention), section 2; 2405.04434 (MLA), section 2.1.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> llama = load_catalogue().model("meta-llama/Meta-Llama-3.1-8B")
+    >>> float(decode_attention_flops(llama, 1000, 0, 1)) == 32 * 4 * 32 * 128 * 1000
+    True
+    """
+    context = np.asarray(isl, dtype=float) + np.asarray(osl, dtype=float) / 2.0
+    heads, total = 2.0 * architecture.attention_heads / np.asarray(ranks, dtype=float), 0.0
+    for group in architecture.groups:
+        elements = _plain_elements(group) + 2.0 * group.latent_elements + group.rope_elements
+        seen = np.minimum(_seen(group, context), group.read_tokens)
+        total = total + heads * group.layers * elements * seen
+    return total
+
+
+def prompt_attention_flops(architecture: Architecture, isl: Any, ranks: Any) -> Any:
+    """Operations of causal attention for one whole prompt on one GPU.
+
+    Each token looks back at those before it, at most a window ``w``; latent attention expands its
+    keys and values first::
+
+        2 H/a e sum_t min(t, w) = 2 H/a e (I min(I, w) - min(I, w)^2 / 2)
+
+    Parameters
+    ----------
+    architecture : Architecture
+    isl : float or array [token]
+    ranks : int or array [gpu]
+        That share the attention of one sequence.
+
+    Returns
+    -------
+    float or array [FLOP]
 
     Source: arXiv 2205.14135 (FlashAttention), section 2, with causal masking; 2405.04434 (MLA).
 
     >>> from planner.catalogue import load_catalogue
     >>> llama = load_catalogue().model("meta-llama/Meta-Llama-3.1-8B")
-    >>> decode, prompt = attention_flops(llama, 1000, 0, 1)
-    >>> float(decode) * 1000 / 2 == float(prompt)
+    >>> float(prompt_attention_flops(llama, 1000, 1)) == 32 * 2 * 32 * 128 * 1000**2
     True
     """
-    isl, osl = np.asarray(isl, dtype=float), np.asarray(osl, dtype=float)
-    heads = 2.0 * architecture.attention_heads / np.asarray(ranks, dtype=float)
-    decode, prompt = 0.0, 0.0
+    tokens = np.asarray(isl, dtype=float)
+    heads, total = 2.0 * architecture.attention_heads / np.asarray(ranks, dtype=float), 0.0
     for group in architecture.groups:
-        latent = np.asarray(group.latent_elements, dtype=float)
-        plain = np.where(np.asarray(group.kv_heads) > 0, group.head_elements, 0.0)
-        wide = heads * group.layers
-        seen = np.minimum(_seen(group, isl + osl / 2.0), group.read_tokens)
-        decode = decode + wide * (plain + 2.0 * latent + group.rope_elements) * seen
-        window = np.minimum(
-            group.window_tokens, np.asarray(group.read_tokens) * group.tokens_per_entry
-        )
-        near = np.minimum(isl, window)
-        pairs = (isl * near - near**2 / 2.0) / group.tokens_per_entry
-        prompt = prompt + wide * (plain + latent / 2.0 + group.rope_elements) * pairs
-    return decode, prompt
+        elements = _plain_elements(group) + group.latent_elements / 2.0 + group.rope_elements
+        read = np.asarray(group.read_tokens) * group.tokens_per_entry
+        near = np.minimum(tokens, np.minimum(group.window_tokens, read))
+        pairs = (tokens * near - near**2 / 2.0) / group.tokens_per_entry
+        total = total + heads * group.layers * elements * pairs
+    return total
+
+
+def _plain_elements(group: StateGroup) -> Any:
+    """Elements of keys and values per head, where they are stored as such."""
+    return np.where(np.asarray(group.kv_heads) > 0, group.head_elements, 0.0)
 
 
 def _seen(group: StateGroup, context: np.ndarray) -> Any:

@@ -13,6 +13,7 @@ from planner.catalogue import (
     Catalogue,
     Engine,
     Precision,
+    ServingEngine,
     architecture_from_text,
     computes,
     generic_architecture,
@@ -35,6 +36,7 @@ class Choice:
     model: Architecture
     gpu: Accelerator
     engine: Engine
+    serving_engine: ServingEngine
     weight_precision: Precision
     kv_precision: Precision
     computed_as: str
@@ -64,7 +66,7 @@ class Choice:
             gpu = catalogue.accelerator(deployment.gpu)
             gpu.require("memory_usable_bytes")
         with _asked_by("deployment.engine"):
-            engine = catalogue.engine(deployment.engine)
+            engine, serving_engine = _engines(deployment.engine, catalogue)
         with _asked_by("deployment.weight_precision"):
             precision = catalogue.weight_precision(deployment.weight_precision)
         with _asked_by("deployment.kv_precision"):
@@ -86,6 +88,7 @@ class Choice:
             _model(scenario, catalogue),
             gpu,
             engine,
+            serving_engine,
             precision,
             kv,
             computed_as,
@@ -144,6 +147,14 @@ class Choice:
             max_sequences=deployment.engine_max_sequences,
             batched_tokens=deployment.engine_batched_tokens,
         )
+
+
+def _engines(name: str, catalogue: Catalogue) -> tuple[Engine, ServingEngine]:
+    """What the engine reserves and how fast its family is; every reserve profile is of vLLM."""
+    if name in catalogue.engines and name not in catalogue.serving_engines:
+        return catalogue.engine(name), catalogue.serving_engine("vllm")
+    family = catalogue.serving_engine(name)
+    return catalogue.engine(family.memory_profile), family
 
 
 @contextmanager

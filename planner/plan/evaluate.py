@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from planner.memory import (
 )
 from planner.plan.choice import Choice
 from planner.plan.records import FitPlan, LayoutTable, MemoryPlan, OptionTable, Plan
+from planner.plan.serving import serving_plan
 from planner.scenario import Scenario
 from planner.units import format_gib, plural
 
@@ -84,6 +86,7 @@ def evaluate(scenario: Scenario, catalogue: Catalogue) -> Plan:
         layouts=_layout_table(choice, memory, layouts, memory_plan, fit),
         options=_option_table(choice, catalogue),
         bases=_bases(choice),
+        make_speed=cache(lambda: serving_plan(choice, catalogue)),
     )
 
 

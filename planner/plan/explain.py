@@ -9,10 +9,20 @@ from typing import Any
 
 from planner.catalogue import Basis, Source
 from planner.errors import MissingData
+from planner.plan.demand_plan import DemandPlan
 from planner.plan.records import FitPlan, MemoryPlan, Plan
+from planner.plan.serving_records import ServingPlan
 from planner.scenario import field_schema
-from planner.units import BILLION, format_gib, format_number
+from planner.units import BILLION, format_gib, format_number, format_seconds
 
+RATES = {"request/s": "requests a second", "token/s": "tokens a second"}
+RECORDS: dict[str, type] = {
+    "memory": MemoryPlan,
+    "fit": FitPlan,
+    "demand": DemandPlan,
+    "serving": ServingPlan,
+}
+"""Sections of a plan that answer."""
 PATH = re.compile(r"\{([a-z_.]+)\}")
 
 FACTS: dict[str, tuple[str, str]] = {
@@ -110,7 +120,7 @@ def explain(plan: Plan, path: str) -> Explanation:
     'Tensor parallel × Pipeline parallel × Replicas'
     """
     section, _, name = path.partition(".")
-    record = {"memory": MemoryPlan, "fit": FitPlan}.get(section)
+    record = RECORDS.get(section)
     if record is None or name not in record.__dataclass_fields__:
         raise MissingData(f"This plan has no answer '{path}'; it has {', '.join(answer_paths())}.")
     metadata = record.__dataclass_fields__[name].metadata
@@ -126,7 +136,7 @@ def explain(plan: Plan, path: str) -> Explanation:
         note=metadata["note"],
         inputs=inputs,
         term=metadata["term"],
-        basis=plan.bases[path],
+        basis=plan.basis(path),
     )
 
 
@@ -142,7 +152,7 @@ def answer_paths() -> tuple[str, ...]:
     """
     return tuple(
         f"{section}.{name}"
-        for section, record in (("memory", MemoryPlan), ("fit", FitPlan))
+        for section, record in RECORDS.items()
         for name in record.__dataclass_fields__
     )
 
@@ -164,8 +174,8 @@ def _source(plan: Plan, path: str) -> Source:
     section = path.partition(".")[0]
     if section == "scenario":
         return Source("your scenario", basis=Basis.ASSUMED)
-    if section in ("memory", "fit"):
-        return Source("this plan, see its own why", basis=plan.bases[path])
+    if section in RECORDS:
+        return Source("this plan, see its own why", basis=plan.basis(path))
     if path == "gpu.memory_usable_bytes":
         return plan.gpu.usable_source
     return getattr(plan, section).source
@@ -183,9 +193,8 @@ def _metadata(path: str) -> tuple[str, str]:
     if section == "scenario":
         entry = field_schema()[name]
         return entry["label"], entry["unit"]
-    if section in ("memory", "fit"):
-        record = MemoryPlan if section == "memory" else FitPlan
-        metadata = record.__dataclass_fields__[name].metadata
+    if section in RECORDS:
+        metadata = RECORDS[section].__dataclass_fields__[name].metadata
         return metadata["label"], metadata["unit"]
     return FACTS[path]
 
@@ -209,8 +218,14 @@ def _shown(value: Any, unit: str) -> str:
         return f"{format_number(value / BILLION, 4)} billion" if big else f"{value:,.0f}"
     if unit == "fraction":
         return f"{value:.0%}"
+    if unit == "s":
+        return format_seconds(float(value))
     if unit in ("1", "text"):
         return format_number(float(value))
-    words = {"gpu": "GPU", "sequence": "conversation", "token": "token", "bit/weight": "bit"}[unit]
     number = format_number(float(value), 4)
+    if unit in RATES:
+        return f"{number} {RATES[unit]}"
+    words = {"gpu": "GPU", "sequence": "conversation", "bit/weight": "bit", "h": "hour"}.get(
+        unit, unit
+    )
     return f"{number} {words if value == 1 else words + 's'}"

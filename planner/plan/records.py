@@ -1,48 +1,20 @@
-"""The answer: frozen records whose fields say their unit, term and formula.
-
-A field's formula names other numbers of the same plan in braces, by dotted
-path, so that :func:`planner.explain` can show it twice: in words, and with
-this plan's own numbers.
-"""
+"""The answer about memory, and the whole plan: frozen records whose fields say their unit, term and
+formula."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from planner.catalogue import Accelerator, Architecture, Basis, Engine, Precision
+from planner.errors import MissingData, PlannerError
+from planner.plan.answers import answer
+from planner.plan.serving_records import DemandPlan, Serving, ServingPlan
 from planner.scenario import Scenario
-
-
-def answer(label: str, unit: str, formula: str, term: str = "", note: str = "") -> Any:
-    """A field of a result record.
-
-    Parameters
-    ----------
-    label : str
-        What people call it.
-    unit : str
-        One of :data:`planner.units.UNITS`.
-    formula : str
-        With ``{dotted.paths}`` of the plan.
-    term : str
-        Glossary id.
-    note : str
-        What the formula cannot say: where it holds, what it leaves out.
-
-    Returns
-    -------
-    dataclass field
-
-    >>> answer("GPUs", "gpu", "{fit.replicas} x 2").metadata["unit"]
-    'gpu'
-    """
-    return field(
-        metadata={"label": label, "unit": unit, "formula": formula, "term": term, "note": note}
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +272,43 @@ class Plan:
     layouts: LayoutTable
     options: OptionTable
     bases: dict[str, Basis] = field(default_factory=dict)
-    """Basis of every answer by its dotted path."""
+    """Basis of every answer about memory by its dotted path."""
+    make_speed: Callable[[], Serving] | None = field(default=None, repr=False, compare=False)
+    """Computes :attr:`speed`; kept, as most moves of a slider look at one dashboard."""
+
+    @property
+    def speed(self) -> Serving:
+        """How fast, and how many; computed when first asked for.
+
+        Raises :class:`InvalidScenario` when the demand cannot be read.
+        """
+        if self.make_speed is None:
+            raise MissingData("This plan was made without its demand; evaluate the scenario again.")
+        return self.make_speed()
+
+    @property
+    def demand(self) -> DemandPlan:
+        """Who asks for how much, and when."""
+        return self.speed.demand
+
+    @property
+    def serving(self) -> ServingPlan:
+        """How fast one replica answers, and how many it takes."""
+        return self.speed.serving
+
+    def basis(self, path: str) -> Basis:
+        """How sure we are of an answer.
+
+        Parameters
+        ----------
+        path : str
+            Dotted path, such as ``fit.gpus`` or ``serving.tpot_s``.
+
+        Returns
+        -------
+        Basis
+        """
+        return self.bases[path] if path in self.bases else self.speed.bases[path]
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain data, for JSON; what is unlimited or unknown is ``None``.
@@ -343,8 +351,22 @@ class Plan:
                     [_plain(v) for v in row] for row in self.options.gpus.tolist()
                 ],
             },
+            **self._speed_to_dict(),
             "bases": {path: basis.words for path, basis in self.bases.items()},
         }
+
+    def _speed_to_dict(self) -> dict[str, Any]:
+        """Demand and speed, or why there are none: memory is worth having without them."""
+        try:
+            speed = self.speed
+        except PlannerError as error:
+            return {"demand": None, "serving": None, "serving_error": str(error)}
+        found = {
+            name: {key: _plain(value) for key, value in asdict(record).items()}
+            for name, record in (("demand", speed.demand), ("serving", speed.serving))
+        }
+        found["serving"]["feasible"] = speed.feasible
+        return {**found, "serving_error": speed.reason or None}
 
 
 def _plain(value: Any) -> Any:
