@@ -99,13 +99,14 @@ def test_processor_sharing_by_hand() -> None:
 
 
 def test_prompts_wait_for_one_another() -> None:
-    """Three prompts at once, 0.5 s of prefill each: the third starts at 1 s."""
+    """Three prompts at once, 0.5 s of prefill each: the third starts at 1 s. It is twice as long,
+    which adds 0.5 s of prefill to its 0.6 s; the 0.1 s that no prefill takes stay as they are."""
     curve = SpeedCurve([1, 8], [0.6, 0.6], [0.1, 0.1], 0.5, 8)
     result = simulate(
         Requests([0, 0, 0], [100, 100, 200], [1, 1, 1]), curve, replicas=1, curve_input_tokens=100
     )
     assert result.waiting_s == pytest.approx([0, 0.5, 1.0])
-    assert result.ttft_s == pytest.approx([0.6, 1.1, 2.2])
+    assert result.ttft_s == pytest.approx([0.6, 1.1, 2.1])
 
 
 def test_processor_sharing_is_insensitive_to_lengths() -> None:

@@ -15,6 +15,8 @@ from planner.plan.serving_records import ServingPlan
 from planner.scenario import field_schema
 from planner.units import BILLION, format_gib, format_number, format_seconds
 
+NOUNS = {"gpu": "GPU", "sequence": "conversation", "bit/weight": "bit", "h": "hour"}
+"""What one of a unit is called; the others are called as they are."""
 RATES = {"request/s": "requests a second", "token/s": "tokens a second"}
 RECORDS: dict[str, type] = {
     "memory": MemoryPlan,

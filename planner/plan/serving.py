@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -89,7 +90,7 @@ def serving_plan(choice: Choice, catalogue: Catalogue) -> Serving:
     scenario = choice.scenario
     ask = asked(scenario)
     found = candidates(choice, catalogue, ask.lengths)
-    traffic, target = _traffic(ask), target_of(scenario)
+    traffic, target = traffic_of(ask), target_of(scenario)
     sized = _sized(found, ask, traffic, target)
     load = _load(sized, ask, traffic)
     at_percentile, at_mean = (
@@ -106,6 +107,12 @@ def serving_plan(choice: Choice, catalogue: Catalogue) -> Serving:
         parts=_parts(sized, serving),
         week=week,
         growth=_growth(scenario, sized, ask),
+        curve=SpeedCurve(
+            *(_nominal(getattr(sized.curve, f.name), f.name) for f in fields(SpeedCurve))
+        ),
+        load_per_s=float(
+            np.ravel(load)[_NOMINAL] * np.nan_to_num(sized.replicas[_NOMINAL], posinf=0)
+        ),
         feasible=feasible,
         reason="" if feasible else _why_not(choice, ask, sized, target),
         bases=_bases(ask, found.basis),
@@ -127,7 +134,17 @@ def target_of(scenario: Scenario) -> ServiceTarget:
     return ServiceTarget(level.ttft_s, level.tpot_s, level.percentile_fraction)
 
 
-def _traffic(ask: Asked) -> Traffic:
+def traffic_of(ask: Asked) -> Traffic:
+    """What the requests of a demand are like.
+
+    Parameters
+    ----------
+    ask : Asked
+
+    Returns
+    -------
+    Traffic
+    """
     return Traffic(
         output_tokens=max(ask.plan.answer_tokens, 1.0),
         arrival_cv2=ask.arrival_cv2,
@@ -159,9 +176,18 @@ def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarge
     )
 
 
+def _fields_of(curve: SpeedCurve, pick: Callable[[np.ndarray, str], np.ndarray]) -> SpeedCurve:
+    return SpeedCurve(*(pick(getattr(curve, f.name), f.name) for f in fields(SpeedCurve)))
+
+
 def _of_layout(values: np.ndarray, at: int, name: str) -> np.ndarray:
     """One layout of a curve's field: its axis is the last but one, or the last without points."""
     return values[..., at, :] if name in ("in_flight", "ttft_s", "tpot_s") else values[..., at]
+
+
+def _nominal(values: np.ndarray, name: str) -> np.ndarray:
+    """A curve's field without the axis of its range."""
+    return values if name in ("in_flight", "slots") else values[_NOMINAL]
 
 
 def _load(sized: _Sized, ask: Asked, traffic: Traffic) -> Any:

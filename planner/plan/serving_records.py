@@ -9,6 +9,7 @@ import numpy as np
 from planner.catalogue import Basis
 from planner.plan.answers import answer
 from planner.plan.demand_plan import DemandPlan
+from planner.serving import SpeedCurve
 
 _RANGE = "The end of the 80 % range: eight of ten measurements of this kind lie inside."
 
@@ -261,6 +262,11 @@ class Serving:
     parts: StepParts
     week: WeekTable
     growth: GrowthTable
+    curve: SpeedCurve
+    """Of one replica of the chosen layout, as predicted."""
+    load_per_s: float
+    """Requests that all replicas get at the peak; fewer than asked when colleagues wait
+    [request/s]."""
     feasible: bool
     reason: str
     """Why the service level cannot be met, and what would help; blank when it can."""

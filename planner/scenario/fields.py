@@ -245,6 +245,19 @@ class Deployment(Section):
             term="host",
         ),
     ] = 8
+    hosts: Annotated[
+        int,
+        quantity(
+            "Hosts that you have or may get, for the question what they can serve.",
+            label="Hosts at hand",
+            unit="1",
+            team="infrastructure",
+            control="log slider",
+            term="host",
+            ge=1,
+            le=64,
+        ),
+    ] = 2
     engine: Annotated[
         str,
         quantity(

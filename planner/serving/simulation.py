@@ -110,7 +110,8 @@ def simulate(
         Of one candidate, without leading axes.
     replicas : int [replica]
     curve_input_tokens : float [token]
-        Prompt for which the curve holds; prefill and TTFT grow in proportion to each prompt.
+        Prompt for which the curve holds; prefill grows in proportion to each prompt, and the
+        time to the first token by as much.
     pool_tokens : float [token]
         Tokens that one replica can hold; a request holds its prompt and answer from its start.
     progress : callable, optional
@@ -290,7 +291,8 @@ class _Fleet:
             start = max(now, replica.prefill_free)
             replica.prefill_free = start + self.prefill * scale
             self.waited[request] = start
-            self.first[request] = first = start + self.ttft[replica.batch] * scale
+            longer = self.prefill * (scale - 1.0)
+            self.first[request] = first = start + max(self.ttft[replica.batch] + longer, 0.0)
             heappush(self.events, (first, _FIRST_TOKEN, request, index))
             changed = True
         if changed:
