@@ -1,4 +1,4 @@
-"""The command line: ``planner evaluate``, ``models``, ``gpus``, ``explain``, ``serve``."""
+"""The command line: ``planner evaluate``, ``predict``, ``models``, ``gpus`` and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 from planner import publish
 from planner.catalogue import Architecture, Catalogue, architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
+from planner.performance import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from planner.plan import Plan, answer_paths, evaluate, explain
+from planner.predict import STANDARD_OUTPUT, predict_file
 from planner.report import headlines, team_sentences
 from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example, one_line
 from planner.units import GIB, format_billions, format_number
@@ -68,6 +70,23 @@ def _parser() -> argparse.ArgumentParser:
     _scenario_arguments(explaining)
     explaining.add_argument("answer", help="for example fit.gpus or memory.kv_cache_bytes")
     explaining.set_defaults(run=_explain)
+
+    predicting = commands.add_parser(
+        "predict", help="the serving speed of many configurations, from a CSV file"
+    )
+    predicting.add_argument(
+        "cases",
+        help=f"a CSV file with the columns {', '.join(REQUIRED_COLUMNS)}, and optionally "
+        f"{', '.join(OPTIONAL_COLUMNS)}; others pass through",
+    )
+    predicting.add_argument(
+        "-o",
+        "--output",
+        default=STANDARD_OUTPUT,
+        metavar="FILE",
+        help="where to write them with their predictions; - is standard output, the default",
+    )
+    predicting.set_defaults(run=_predict)
 
     models = commands.add_parser("models", help="the models of the catalogue")
     models.add_argument("search", nargs="?", default="", help="part of an id or a name")
@@ -168,6 +187,23 @@ def _explain(options: argparse.Namespace) -> int:
     else:
         print(explain(plan, one_line(options.answer)))
     return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    show = _show_progress if sys.stderr.isatty() else None
+    rows, unanswered = predict_file(options.cases, options.output, load_catalogue(), show)
+    if unanswered:
+        print(
+            f"{unanswered:,} of {rows:,} rows have no answer; the column error says why.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _show_progress(share: float) -> None:
+    print(
+        f"\rpredicting: {share:4.0%}", end="\n" if share >= 1 else "", file=sys.stderr, flush=True
+    )
 
 
 def _models(options: argparse.Namespace) -> int:

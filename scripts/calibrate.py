@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from planner import load_catalogue
@@ -122,7 +123,7 @@ def check(folder: Path, measured: Measurements, reference: Reference) -> int:
     return int(written != again)
 
 
-def progress(left_out: str):  # noqa: ANN201
+def progress(left_out: str) -> Callable[[float], None]:
     """Shows how far one cross-validation is."""
 
     def show(share: float) -> None:

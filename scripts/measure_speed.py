@@ -31,11 +31,24 @@ from planner.memory import (  # noqa: E402
     replica_memory,
     weight_format,
 )
+from planner.performance import (  # noqa: E402
+    Cases,
+    Layout,
+    Prediction,
+    Reference,
+    predict_cases,
+)
 from planner.plan import evaluate  # noqa: E402
 from planner.scenario import EXAMPLES, load_example  # noqa: E402
 
 CANDIDATES = 1_000_000
-LIMITS_S = {"evaluate": 0.002, "a million candidates": 1.0, "import planner": 0.5}
+LIMITS_S = {
+    "evaluate": 0.002,
+    "a million candidates": 1.0,
+    "predict": 0.001,
+    "a million predictions": 3.0,
+    "import planner": 0.5,
+}
 """What a slider and a sweep may take, on one core [s]."""
 
 
@@ -84,6 +97,44 @@ def candidates(
     return lambda: replica_memory(architecture, engine=engine, **arguments)
 
 
+def prediction(
+    model: str = "meta-llama/Meta-Llama-3.1-70B", gpu: str = "h100-sxm-80gb"
+) -> Callable[[], Prediction]:
+    """The speed of one deployment on two GPUs, with its range."""
+    reference = Reference.of(load_catalogue())
+    case = reference.case(
+        model, gpu, "fp8", isl=8192, osl=1024, concurrency=16, layout=Layout.of(2)
+    )
+    return lambda: predict_cases(case, reference)
+
+
+def predictions(count: int = CANDIDATES) -> Callable[[], Prediction]:
+    """``count`` random deployments of measured models and GPUs, predicted in one call.
+
+    Model, GPU, weight format, engine, layout, prompt, answer and load all vary at once.
+    """
+    reference, random = Reference.of(load_catalogue()), np.random.default_rng(7)
+    known = reference.catalogue.efficiencies
+    models = np.array([reference.models.index(name) for name in sorted(known.models)])
+    gpus = np.array([reference.gpus.index(name) for name in sorted(known.gpus)])
+    weights = [reference.precisions.index(name) for name in ("bf16", "fp8", "awq-int4", "nvfp4")]
+    caches = [reference.precisions.index(name) for name in ("bf16", "fp8-kv")]
+    ranks = random.choice([1.0, 2.0, 4.0, 8.0], count)
+    cases = Cases(
+        model=random.choice(models, count),
+        gpu=random.choice(gpus, count),
+        precision=random.choice(weights, count),
+        kv_precision=random.choice(caches, count),
+        engine=random.integers(len(reference.engines), size=count),
+        layout=Layout.of(ranks, random.choice([1.0, 2.0], count), gpus=16),
+        isl=random.uniform(128, 32_768, count),
+        osl=random.uniform(16, 2048, count),
+        concurrency=2.0 ** random.integers(0, 11, count),
+        utilization_fraction=random.uniform(0.8, 0.95, count),
+    )
+    return lambda: predict_cases(cases, reference)
+
+
 def fresh_import() -> float:
     """Seconds to import planner in a new interpreter, with every name that it offers.
 
@@ -109,6 +160,8 @@ def main() -> None:
     for model in ("meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"):
         times = timed(candidates(model), 5)
         rows.append((f"1e6 of {model.split('/')[1]}", times, LIMITS_S["a million candidates"]))
+    rows.append(("predict", timed(prediction(), 200), LIMITS_S["predict"]))
+    rows.append(("1e6 predictions", timed(predictions(), 2), LIMITS_S["a million predictions"]))
     rows.append(("import planner", [fresh_import() for _ in range(7)], LIMITS_S["import planner"]))
     rows.append(("load_catalogue", timed(lambda: load_catalogue(find_data()), 5), None))
     print(f"{'':34}{'median ms':>12}{'best ms':>12}{'limit ms':>12}")

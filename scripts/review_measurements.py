@@ -44,7 +44,7 @@ def no_concurrency(row: Row) -> str:
 
 
 def rate_sweep(row: Row) -> str:
-    """At an unlimited rate through Triton, neither the load nor the gaps between chunks are known."""
+    """At an unlimited rate neither the load nor the gaps between chunks are known."""
     swept = row["concurrency_type"] == "request rate sweep"
     return "a sweep of request rates; the requests in flight are not stated" if swept else ""
 

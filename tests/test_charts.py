@@ -37,7 +37,19 @@ PLANS = {
     "two formats of one short name": _plan(
         workload__model="openai/gpt-oss-120b", deployment__weight_precision="mxfp4-full"
     ),
+    "a city": _plan(demand__users=200_000),
+    "office hours, means": _plan(
+        demand__users=50_000, demand__duration="office", service_level__percentile="mean"
+    ),
+    "a log": _plan(demand__source="log"),
+    "a public": _plan(demand__source="population", demand__users=1_000_000),
+    "perhaps never": _plan(deployment__gpu="l40s-48gb", deployment__weight_precision="awq-int4"),
+    "never": _plan(service_level__tpot_s=0.005),
+    "never soon enough": _plan(service_level__ttft_s=0.05),
 }
+FEASIBLE = {name: plan for name, plan in PLANS.items() if plan.speed.feasible}
+NEVER = [plan for plan in PLANS.values() if not plan.speed.feasible]
+feasible_plans = pytest.mark.parametrize("plan", FEASIBLE.values(), ids=FEASIBLE.keys())
 every_plan = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 every_chart = pytest.mark.parametrize("name", CHARTS)
 COUNT = re.compile(r"\d{1,3}(,\d{3})*|–")
@@ -158,6 +170,158 @@ def test_quality_is_the_catalogues(plan: Plan) -> None:
         low, high = trace["error_x"]["arrayminus"][i], trace["error_x"]["array"][i]
         assert trace["x"][i] + high == pytest.approx(100 * recovery.high)
         assert trace["x"][i] - low == pytest.approx(100 * recovery.low)
+
+
+# ---------------------------------------------------------------- speed and numbers
+
+
+def test_the_plans_are_of_both_kinds() -> None:
+    assert len(NEVER) == 2
+    assert np.isfinite(PLANS["perhaps never"].serving.gpus)
+    assert np.isinf(PLANS["perhaps never"].serving.gpus_high)
+
+
+@every_plan
+def test_the_service_level_stands_where_its_tokens_come(plan: Plan) -> None:
+    """50 ms a token is 20 tokens a second; everything slower is tinted."""
+    spec = CHARTS["trade_off"](plan, CATALOGUE)
+    tint, line = spec["layout"]["shapes"]
+    limit = 1 / plan.scenario.service_level.tpot_s
+    assert line["x0"] == line["x1"] == tint["x1"] == pytest.approx(limit, rel=1e-12)
+    assert tint["x0"] == spec["layout"]["xaxis"]["range"][0] < limit
+    assert limit < spec["layout"]["xaxis"]["range"][1], "the line is in the picture"
+
+
+@every_plan
+def test_the_curve_is_the_plans(plan: Plan) -> None:
+    band, curve, *points = CHARTS["trade_off"](plan, CATALOGUE)["data"]
+    table = plan.speed.trade_off
+    assert len(curve["x"]) == len(curve["y"]) == len(curve["customdata"]) == len(table.batch)
+    assert np.allclose(1 / np.array(curve["x"]), table.tpot_s, rtol=1e-4)
+    assert np.allclose(curve["y"], table.tokens_per_s, rtol=1e-4)
+    assert len(band["x"]) == len(band["y"]) == 2 * len(table.batch)
+    for x, y in zip(curve["x"], curve["y"], strict=True):
+        assert min(band["x"]) <= x <= max(band["x"]) and min(band["y"]) <= y <= max(band["y"])
+    judged = plan.scenario.service_level.percentile != "mean"
+    assert len(points) == (1 + judged if plan.speed.feasible else 0)
+    for point in points:
+        assert min(curve["y"]) * 0.999 <= point["y"][0] <= max(curve["y"]) * 1.001
+    if len(points) == 2:
+        assert points[1]["x"][0] == pytest.approx(plan.serving.user_tokens_per_s, abs=1e-3)
+        assert points[1]["x"][0] <= points[0]["x"][0] * 1.001, "the judged are no faster"
+
+
+@every_plan
+def test_each_bar_begins_where_the_last_one_ended(plan: Plan) -> None:
+    token, first = CHARTS["step"](plan, CATALOGUE)["data"]
+    totals = (plan.serving.tpot_s, plan.serving.ttft_s)
+    for trace, total in zip((token, first), totals, strict=True):
+        assert len(trace["x"]) == len(trace["y"]) == len(trace["base"]) == len(trace["text"])
+        assert len(set(trace["y"])) == len(trace["y"]), "two bars of one name would be one row"
+        ends = np.add(trace["base"], trace["x"])
+        assert np.allclose(trace["base"], [0, *ends[:-1]], rtol=1e-4, atol=1e-4)
+        scale = 1e3 if total < 1 else 1.0
+        # The parts are the mean request's: they may exceed the total only when that is judged.
+        assert ends[-1] >= 0.994 * total * scale
+        if plan.scenario.service_level.percentile != "mean" and "Up to" in trace["y"][-1]:
+            assert ends[-1] == pytest.approx(total * scale, rel=1e-4)
+    assert np.allclose(
+        token["x"][:6] / np.sum(token["x"][:6]),
+        plan.speed.parts.token_s / plan.speed.parts.token_s.sum(),
+        atol=1e-4,
+    )
+
+
+@every_plan
+def test_the_limits_of_a_token_are_drawn_or_named(plan: Plan) -> None:
+    spec = CHARTS["step"](plan, CATALOGUE)
+    level, layout = plan.scenario.service_level, spec["layout"]
+    heads = [one["text"] for one in layout["annotations"]]
+    for axis, limit, head in (("x", level.tpot_s, heads[0]), ("x2", level.ttft_s, heads[1])):
+        lines = [shape for shape in layout["shapes"] if shape["xref"] == axis]
+        end = layout[axis.replace("x", "xaxis")]["range"][1]
+        unit = layout[axis.replace("x", "xaxis")]["ticksuffix"].strip()
+        place = limit * {"ms": 1e3, "s": 1.0}[unit]
+        assert "limit" in head
+        if lines:
+            assert lines[0]["x0"] == pytest.approx(place) and place < end
+        else:
+            assert place > end and head.endswith("▸")
+
+
+@feasible_plans
+def test_a_week_is_what_the_idle_share_says(plan: Plan) -> None:
+    """The areas of the picture give the headline again."""
+    needed, on, demand = CHARTS["week"](plan, CATALOGUE)["data"]
+    assert len(needed["y"]) == len(on["y"]) == len(demand["y"]) == 24 * 7 + 1
+    hours = slice(0, 24 * 7)
+    below, above = np.array(needed["y"][hours]), np.array(on["y"][hours])
+    assert (below <= above).all() and above.max() == plan.serving.gpus
+    assert 1 - below.sum() / above.sum() == pytest.approx(plan.serving.idle_fraction, abs=1e-4)
+    assert max(demand["y"]) == pytest.approx(plan.demand.peak_per_s, rel=1e-4)
+
+
+@feasible_plans
+def test_the_weeks_axes_agree(plan: Plan) -> None:
+    """Where the demand's line is, so many GPUs are full: never more than are needed."""
+    spec = CHARTS["week"](plan, CATALOGUE)
+    needed, _, demand = spec["data"]
+    scale = spec["layout"]["yaxis"]["range"][1] / spec["layout"]["yaxis2"]["range"][1]
+    full = np.array(demand["y"]) * scale
+    running = np.array([*plan.speed.week.running, plan.speed.week.running[-1]]) > 0
+    assert (full[running] <= np.array(needed["y"])[running] * 1.001 + 1e-6).all()
+
+
+def test_hours_in_which_nothing_runs_are_grey() -> None:
+    shapes = CHARTS["week"](PLANS["office hours, means"], CATALOGUE)["layout"]["shapes"]
+    grey = [shape for shape in shapes if shape["type"] == "rect"]
+    off = PLANS["office hours, means"].speed.week.running == 0
+    assert sum(shape["x1"] - shape["x0"] for shape in grey) == off.sum()
+    for shape in grey:
+        assert off[shape["x0"] : shape["x1"]].all()
+    always = CHARTS["week"](PLANS["a city"], CATALOGUE)["layout"]["shapes"]
+    assert not [shape for shape in always if shape["type"] == "rect"]
+
+
+@feasible_plans
+def test_growth_is_steps_within_their_range(plan: Plan) -> None:
+    low, high, gpus, here = CHARTS["growth"](plan, CATALOGUE)["data"]
+    table = plan.speed.growth
+    assert len(low["y"]) == len(high["y"]) == len(gpus["y"]) == len(gpus["customdata"])
+    assert gpus["x"] == table.amount.tolist() and gpus["y"] == table.gpus.tolist()
+    assert sorted(gpus["y"]) == gpus["y"]
+    for bottom, middle, top in zip(low["y"], gpus["y"], high["y"], strict=True):
+        assert bottom <= middle <= top
+    assert (here["x"], here["y"]) == ([table.here], [plan.serving.gpus])
+    at = int(np.argmin(np.abs(table.amount - table.here)))
+    assert gpus["y"][at] == plan.serving.gpus
+
+
+def test_where_the_slow_end_has_no_number_the_picture_says_so() -> None:
+    layout = CHARTS["growth"](PLANS["perhaps never"], CATALOGUE)["layout"]
+    assert any("no number is enough" in one["text"] for one in layout["annotations"])
+
+
+@pytest.mark.parametrize("plan", NEVER, ids=["token", "first token"])
+def test_without_an_answer_the_curve_and_the_demand_stay(plan: Plan) -> None:
+    assert len(CHARTS["trade_off"](plan, CATALOGUE)["data"]) == 2
+    (demand,) = CHARTS["week"](plan, CATALOGUE)["data"]
+    assert demand["name"] == "demand" and max(demand["y"]) > 0
+    (nothing,) = CHARTS["growth"](plan, CATALOGUE)["data"]
+    assert nothing["x"] == []
+    for name in ("week", "growth"):
+        words = CHARTS[name](plan, CATALOGUE)["layout"]["annotations"]
+        assert any("No number of GPUs" in one["text"] for one in words)
+        assert re.search("[Nn]o number of GPUs", captions(plan, CATALOGUE)[name])
+
+
+def test_captions_of_memory_do_not_compute_speed() -> None:
+    plan = evaluate(Scenario(), CATALOGUE)
+    captions(plan, CATALOGUE, ("memory", "precisions", "map", "quality"))
+    assert plan.make_speed.cache_info().misses == 0
+
+
+# ---------------------------------------------------------------- words
 
 
 @every_plan

@@ -13,25 +13,40 @@ import pytest
 from planner.catalogue import load_catalogue, load_trace, trace_ids, week_shapes
 from planner.demand import profile_from_text, profile_log
 from planner.errors import PlannerError
-from planner.plan import evaluate
-from planner.report import headlines
+from planner.plan import evaluate, served_by, simulation_steps_of
+from planner.report import headlines, speed_headlines
 from planner.scenario import EXAMPLES, FIELDS, Scenario, field_schema, load_example
-from planner.workbook import Dashboard, controls, dashboards, start_here, will_it_fit
+from planner.units import format_seconds
+from planner.workbook import (
+    Dashboard,
+    controls,
+    dashboards,
+    how_fast_how_many,
+    on_demand,
+    start_here,
+    will_it_fit,
+)
 from planner.workbook.controls import CHOICES, DEMAND_SECTIONS, control
 from planner.workbook.panels import CONFIG
 from planner.workbook.uploads import LOG, LOG_LIMIT_BYTES
 
-BUILDERS = {"will-it-fit": will_it_fit, "start-here": start_here}
+BUILDERS = {
+    "will-it-fit": will_it_fit,
+    "how-fast-how-many": how_fast_how_many,
+    "start-here": start_here,
+}
 DEMAND = {path for paths in DEMAND_SECTIONS.values() for path in paths}
 NOT_SHOWN = {
-    "will-it-fit": {"title", "description"} | DEMAND,
-    "start-here": {"description"} | DEMAND,
+    "will-it-fit": {"title", "description", "deployment.hosts"} | DEMAND,
+    "how-fast-how-many": {"title", "description", "deployment.hosts"},
+    "start-here": {"description"},
 }
 FRAME = {
     "can_redo",
     "can_undo",
     "charts",
     "error",
+    "fresh",
     "headlines",
     "hints",
     "kind",
@@ -42,6 +57,11 @@ FRAME = {
     "values",
 }
 CHARTS = {"memory", "precisions", "map", "quality"}
+CHARTS_OF = {
+    "will-it-fit": CHARTS,
+    "how-fast-how-many": {"trade_off", "step", "week", "growth"},
+    "start-here": set(),
+}
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "data" / "model_configs").glob("*.json"))
 
 every_dashboard = pytest.mark.parametrize("name", BUILDERS)
@@ -94,7 +114,7 @@ def test_page_and_first_frame_are_json(name: str) -> None:
     assert set(dashboard.first) == FRAME and dashboard.first["seq"] == 0
     assert dashboard.page["id"] == name
     charts = {chart["id"] for chart in dashboard.page["charts"]}
-    assert charts == set(dashboard.first["charts"]) == (CHARTS if charts else set())
+    assert charts == set(dashboard.first["charts"]) == CHARTS_OF[name]
     assert all(chart["caption"].strip() for chart in dashboard.first["charts"].values())
     assert dashboard.first["error"] is None and not dashboard.first["stale"]
     assert {key for key, entry in dashboard.traits(sync=True).items()} >= {"page", "first"}
@@ -206,6 +226,13 @@ def test_every_option_can_be_told_from_the_others() -> None:
         {"kind": "download", "format": "yaml"},
         {"kind": "why", "id": "fit.gpus"},
         {"kind": "why", "id": "nonsense"},
+        {"kind": "simulate", "action": "start"},
+        {"kind": "simulate", "action": "more"},
+        {"kind": "simulate"},
+        {"kind": "served"},
+        {"kind": "choose", "row": {"model": "Qwen/Qwen3-8B", "precision": "bf16"}},
+        {"kind": "choose", "row": [1]},
+        {"kind": "choose", "row": {"model": 5, "precision": None}},
         {"kind": "nonsense"},
     ],
     ids=str,
@@ -288,9 +315,16 @@ def test_every_why_is_answered_to_the_last_input(name: str, example: str) -> Non
     screen = Screen(BUILDERS[name](load_example(example)))
     frame = screen.ask(kind="hello", seq=1)
     waiting = [item["why"] for item in frame["headlines"] if item["why"]]
-    assert waiting and waiting == [
-        headline.id for headline in headlines(screen.state.plan, screen.state.catalogue)
-    ]
+    plan, catalogue = screen.state.plan, screen.state.catalogue
+    memory, speed = (
+        [headline.id for headline in said(plan, catalogue)] for said in (headlines, speed_headlines)
+    )
+    wanted = {
+        "will-it-fit": memory,
+        "how-fast-how-many": speed,
+        "start-here": memory + speed[:4],
+    }
+    assert waiting == wanted[name]
     asked: set[str] = set()
     while waiting:
         path = waiting.pop()
@@ -308,7 +342,10 @@ def test_every_why_is_answered_to_the_last_input(name: str, example: str) -> Non
                 waiting.append(one["why"])
         for term in told["terms"]:
             assert term["name"] and term["data_science"] and term["infrastructure"]
-    assert {"fit.gpus", "quality", "memory.weights_bytes", "memory.kv_pool_bytes"} <= asked
+    if name == "how-fast-how-many":
+        assert {"serving.gpus", "serving.capacity_per_s", "demand.busiest_per_s"} <= asked
+    else:
+        assert {"fit.gpus", "quality", "memory.weights_bytes", "memory.kv_pool_bytes"} <= asked
 
 
 def test_headlines_speak_to_both_teams(screen: Screen) -> None:
@@ -640,6 +677,201 @@ def test_demand_changes_from_a_browser(path: str, screen: Screen) -> None:
     if "min" in made:
         frame = screen.ask(kind="set", seq=2, path=path, value=2 * made["max"])
         assert frame["error"]["path"] == path and "at most" in frame["error"]["text"]
+
+
+# ---------------------------------------------------------------- how fast, and how many?
+
+
+@pytest.fixture
+def fast() -> Screen:
+    return Screen(how_fast_how_many())
+
+
+def numbers(frame: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {item["id"]: item for item in frame["headlines"]}
+
+
+def test_the_first_dashboard_does_not_compute_speed(screen: Screen) -> None:
+    """Its slider steps stay as quick as they were."""
+    screen.ask(kind="set", seq=1, path="workload.context_tokens", value=8192)
+    assert screen.state.plan.make_speed.cache_info().misses == 0
+
+
+def test_more_people_need_more_gpus(fast: Screen) -> None:
+    seen = []
+    for seq, people in enumerate([500, 20_000, 200_000, 2_000_000], 1):
+        frame = fast.ask(kind="set", seq=seq, path="demand.users", value=people)
+        assert frame["error"] is None and not frame["stale"]
+        seen.append(int(numbers(frame)["serving.gpus"]["value"].replace(",", "")))
+        assert seen[-1] == fast.state.plan.serving.gpus
+        assert {"step", "growth"} <= set(frame["charts"])
+    assert seen == sorted(seen) and len(set(seen)) >= 3
+
+
+def test_demand_that_cannot_be_read_leaves_the_last_good_picture(fast: Screen) -> None:
+    good = fast.ask(kind="set", seq=1, path="demand.log", value="uploaded")
+    assert good["error"] is None, "the log is not used yet"
+    frame = fast.ask(kind="set", seq=2, path="demand.source", value="log")
+    assert frame["stale"] and frame["error"]["path"] == LOG
+    assert "No request log was given yet" in frame["error"]["text"]
+    assert frame["headlines"] == good["headlines"] and frame["charts"] == {}
+    assert not any(frame["hints"].values())
+    mended = fast.ask(kind="set", seq=3, path="demand.log", value="azure-2023-code")
+    assert mended["error"] is None and not mended["stale"] and mended["charts"]
+    opened = Screen(how_fast_how_many(Scenario.from_query(frame["query"])))
+    assert opened.state.stale and opened.state.error_path == LOG, "a link opens with the sentence"
+
+
+def test_the_first_dashboard_does_not_mind_a_missing_log(screen: Screen) -> None:
+    screen.ask(kind="set", seq=1, path="demand.log", value="uploaded")
+    frame = screen.ask(kind="set", seq=2, path="demand.source", value="log")
+    assert frame["error"] is None and not frame["stale"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "bad"),
+    [
+        ("service_level.tpot_s", 0.005, "serving.user_tokens_per_s"),
+        ("service_level.ttft_s", 0.05, "serving.ttft_s"),
+    ],
+)
+def test_a_service_level_that_nothing_keeps(
+    path: str, value: float, bad: str, fast: Screen
+) -> None:
+    frame = fast.ask(kind="set", seq=1, path=path, value=value)
+    plan, shown = fast.state.plan, numbers(frame)
+    assert frame["error"] is None and not frame["stale"], "it is an answer, not a fault"
+    gpus = shown["serving.gpus"]
+    assert (gpus["value"], gpus["tone"], gpus["text"]) == ("None will do", "bad", plan.speed.reason)
+    assert shown[bad]["tone"] == "bad"
+    assert {"trade_off", "step", "week", "growth"} == set(frame["charts"])
+    told = fast.ask(kind="why", seq=2, id="serving.gpus")
+    assert told["value"] == "None will do" and plan.speed.reason in told["note"]
+    fast.ask(kind="simulate", seq=3, action="start")
+    failed = fast.ask(kind="simulate", seq=4, action="more")
+    assert (failed["status"], failed["text"]) == ("failed", plan.speed.reason)
+
+
+def test_an_uploaded_log_is_the_demand(repository: Path, fast: Screen) -> None:
+    before = fast.ask(kind="hello", seq=0)
+    frame = send_log(fast, (repository / "data" / "traces" / TRACE).read_bytes(), TRACE)
+    assert frame["error"] is None and not frame["stale"]
+    assert frame["hints"][LOG] == "prompts of 2,048 and answers of 28 tokens"
+    assert numbers(frame)["demand.peak_per_s"] != numbers(before)["demand.peak_per_s"]
+    shipped = evaluate(
+        Scenario().changed({"demand.source": "log", "demand.log": "azure-2023-code"}),
+        fast.state.catalogue,
+    )
+    assert fast.state.plan.serving.gpus == shipped.serving.gpus
+    assert fast.state.plan.demand.peak_per_s == pytest.approx(shipped.demand.peak_per_s, rel=1e-4)
+
+
+def run_simulation(screen: Screen) -> list[dict[str, Any]]:
+    """Every answer from the start to the last."""
+    told = [screen.ask(kind="simulate", seq=1, action="start")]
+    while told[-1]["status"] == "running":
+        told.append(screen.ask(kind="simulate", seq=len(told) + 1, action="more"))
+        assert len(told) < 1000
+    return told
+
+
+def test_the_simulation_runs_in_slices(fast: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "SLICE_S", 0.0)
+    told = run_simulation(fast)
+    shares = [one["progress"] for one in told]
+    assert len(told) > 10 and shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1
+    steps = simulation_steps_of(fast.state.plan)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            check = end.value
+            break
+    done = told[-1]
+    assert done["status"] == "done" and done["verdict"] == check.verdict
+    first, waiting, token = done["rows"]
+    assert first[1:3] == [format_seconds(check.formula_ttft_s), format_seconds(check.ttft_s)]
+    assert waiting[2] == format_seconds(check.waiting_s)
+    assert token[1:3] == [format_seconds(check.formula_tpot_s), format_seconds(check.tpot_s)]
+    shown = int(first[3].removesuffix(" %").replace("−", "-"))
+    assert shown == pytest.approx(100 * (check.formula_ttft_s / check.ttft_s - 1), abs=0.5)
+
+
+def test_sliders_move_between_slices(fast: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "SLICE_S", 0.0)
+    assert fast.ask(kind="simulate", seq=1, action="start")["status"] == "running"
+    assert fast.ask(kind="set", seq=2, path="title", value="B")["values"]["title"] == "B"
+    assert fast.ask(kind="simulate", seq=3, action="more")["status"] == "running"
+    frame = fast.ask(kind="set", seq=4, path="demand.users", value=5000)
+    assert frame["values"]["demand.users"] == 5000
+    assert fast.ask(kind="simulate", seq=5, action="more")["status"] == "outdated"
+    assert fast.ask(kind="simulate", seq=6, action="more")["status"] == "cancelled"
+
+
+def test_a_cancelled_simulation_is_gone(fast: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "SLICE_S", 0.0)
+    fast.ask(kind="simulate", seq=1, action="start")
+    assert fast.ask(kind="simulate", seq=2, action="cancel")["status"] == "cancelled"
+    assert fast.ask(kind="simulate", seq=3, action="more")["status"] == "cancelled"
+    assert fast.ask(kind="hello", seq=4)["fresh"] == []
+
+
+def test_a_result_holds_until_the_scenario_changes(fast: Screen) -> None:
+    assert run_simulation(fast)[-1]["status"] == "done"
+    assert "error" not in fast.ask(kind="served", seq=1)
+    assert fast.ask(kind="set", seq=2, path="title", value="B")["fresh"] == ["simulation", "served"]
+    other = fast.ask(kind="set", seq=3, path="deployment.weight_precision", value="awq-int4")
+    assert other["fresh"] == ["served"], "the table is of every format"
+    assert fast.ask(kind="set", seq=4, path="demand.users", value=5000)["fresh"] == []
+    fast.ask(kind="undo", seq=5)
+    assert fast.ask(kind="undo", seq=6)["fresh"] == ["simulation", "served"]
+
+
+def test_what_the_hosts_can_serve(fast: Screen) -> None:
+    fast.ask(kind="set", seq=1, path="deployment.gpu", value="l40s-48gb")
+    fast.ask(kind="set", seq=2, path="deployment.gpus_per_host", value=4)
+    told = fast.ask(kind="served", seq=3)
+    table = served_by(fast.state.scenario, fast.state.catalogue)
+    assert [row["model"] for row in told["rows"]] == list(table.model_ids)
+    assert [row["all"] for row in told["rows"]] == [bool(one) for one in table.feasible]
+    assert all(len(row["cells"]) == len(told["heads"]) for row in told["rows"])
+    assert "8 × L40S" in told["title"]
+    people = [head["text"] for head in told["heads"]].index("People")
+    assert told["rows"][0]["cells"][people] == f"{table.users[0]:,.0f}"
+    before = fast.state.scenario
+    for row in told["rows"][:3]:
+        frame = fast.ask(kind="choose", seq=4, row=row)
+        assert frame["error"] is None and frame["values"]["workload.model"] == row["model"]
+        assert frame["values"]["deployment.weight_precision"] == row["precision"]
+        assert frame["fresh"] == ["served"]
+        assert fast.ask(kind="undo", seq=5)["values"] == before.values(), "one step"
+
+
+def test_a_public_is_not_counted(fast: Screen) -> None:
+    fast.ask(kind="set", seq=1, path="demand.source", value="population")
+    told = fast.ask(kind="served", seq=2)
+    assert "People" not in [head["text"] for head in told["heads"]] and told["rows"]
+
+
+def test_the_table_is_answered_when_the_plan_is_not(fast: Screen) -> None:
+    """A model that does not fit is when one asks what would."""
+    fast.ask(kind="set", seq=1, path="deployment.gpu", value="l4-24gb")
+    fast.ask(kind="set", seq=2, path="deployment.tensor_parallel", value=1)
+    frame = fast.ask(kind="set", seq=3, path="deployment.pipeline_parallel", value=1)
+    assert frame["stale"]
+    told = fast.ask(kind="served", seq=4)
+    assert told["rows"] and "L4" in told["title"]
+    fast.ask(kind="set", seq=5, path="deployment.gpu", value="tpu-v6e")
+    assert "TPU v6e" in fast.ask(kind="served", seq=6)["error"]
+
+
+@pytest.mark.parametrize(
+    "row", [None, [], "x", {}, {"model": "Qwen/Qwen3-8B"}, {"model": 1, "precision": 2}], ids=str
+)
+def test_a_row_that_is_none_is_refused(row: Any, fast: Screen) -> None:
+    before = fast.state.scenario
+    frame = fast.ask(kind="choose", seq=1, row=row)
+    assert "chose a row" in frame["error"]["text"] and fast.state.scenario is before
 
 
 # ---------------------------------------------------------------- the widget

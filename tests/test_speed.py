@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +45,24 @@ def test_a_million_candidates_take_a_second(model: str) -> None:
         assert values.shape == (speed.CANDIDATES,) and not np.isnan(values).any()
     assert 0.05 < np.mean(found.sequences > 0) < 0.95, "an unrealistic spread"
     assert min(speed.timed(sweep, 5)) < speed.LIMITS_S["a million candidates"]
+
+
+def test_a_prediction_takes_a_millisecond() -> None:
+    predict = speed.prediction()
+    assert np.isfinite(predict().tpot_s).all()
+    assert min(speed.timed(predict, 200)) < speed.LIMITS_S["predict"]
+
+
+def test_a_million_predictions_take_three_seconds_and_a_gigabyte() -> None:
+    predict = speed.predictions()
+    tracemalloc.start()
+    found = predict()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e9
+    assert found.tpot_s.shape == (speed.CANDIDATES,)
+    assert 0.3 < np.mean(np.isfinite(found.tpot_s)) < 0.99, "an unrealistic spread"
+    assert min(speed.timed(predict, 2)) < speed.LIMITS_S["a million predictions"]
 
 
 def test_import_takes_half_a_second() -> None:

@@ -3,8 +3,10 @@
 ``make calibrate`` runs it; the product reads only what it wrote into ``data/calibration/``.
 """
 
-from planner.calibration.fit import Fit, fit_first_token, fit_step, speed_model
+from planner.calibration.exclusions import read_excluded
+from planner.calibration.fit import fit_first_token, fit_step, resident, speed_model
 from planner.calibration.measurements import Measurements, Observed, read_measurements
+from planner.calibration.robust import Fit
 from planner.calibration.validation import (
     Residuals,
     cross_validate,
@@ -23,7 +25,9 @@ __all__ = [
     "fit_step",
     "overloaded",
     "range_factors",
+    "read_excluded",
     "read_measurements",
+    "resident",
     "scores",
     "speed_model",
 ]

@@ -13,7 +13,19 @@ from planner.errors import MissingData
 def read_table(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file in UTF-8.
 
-    Raises :class:`MissingData` when it is absent.
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    list of dict
+        Column to text.
+
+    Raises
+    ------
+    MissingData
+        The file is absent.
 
     >>> read_table(Path("/nowhere/serving.csv"))
     Traceback (most recent call last):
@@ -29,6 +41,13 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    header : sequence of str
+    rows : iterable of sequences
+        Of the header's length.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "pairs.csv"

@@ -1,34 +1,25 @@
-"""Robust fits of a sum of physical times, with corrections that are drawn to none.
+"""The two stages of the calibration: the time of a step, then the time to the first token.
 
-Both stages have one form: the logarithm of a measured time is that of a sum of terms with
-non-negative coefficients, plus corrections for what was measured often:
-
-    log y = log sum_k c_k x_k exp(u_group(k)) + u_all + e
-
-Coefficients are kept near physical priors, corrections near zero (a ridge), and errors are weighed
-down when large, so that one mislabelled benchmark does not bend the rest.
+Both are robust fits of a sum of physical times (:mod:`planner.calibration.robust`); here is what
+they are fitted on, and the priors that they are drawn to.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from planner.calibration.measurements import Measurements
-from planner.catalogue import Basis, Correction, Efficiencies, Source
+from planner.calibration.robust import Design, Fit, solve
+from planner.catalogue import Basis, Efficiencies, Source
 from planner.performance import (
     FIRST_TOKEN_GROUPS,
     FIRST_TOKEN_TERMS,
     GROUPS,
-    LEVELS,
     RUNS,
     TERMS,
     Cases,
-    Keys,
     Reference,
     SpeedModel,
-    Vocabulary,
     decode_work,
     dense,
     first_token_times,
@@ -37,9 +28,9 @@ from planner.performance import (
 )
 
 STEP_PRIOR = {
-    "weights 16 bit": 1.15,
-    "weights 8 bit": 1.2,
-    "weights 4 bit": 1.3,
+    "weights 16 bit": 1.2,
+    "weights 8 bit": 1.25,
+    "weights 4 bit": 1.4,
     "weights weight only": 1.4,
     "experts 16 bit": 1.2,
     "experts 8 bit": 1.3,
@@ -50,7 +41,7 @@ STEP_PRIOR = {
     "linear 4 bit": 2.8,
     "linear weight only": 1.6,
     "kv read": 1.3,
-    "attention": 2.0,
+    "attention": 1.5,
     "layers": 45e-6,
     "expert layers": 20e-6,
     "index layers": 20e-6,
@@ -68,8 +59,9 @@ STEP_PRIOR = {
 """What kernels measure by themselves (aiconfigurator-core 0.12.0): weights stream at 70 to 85 % of
 the bandwidth, matrix products run at 70 % of the 16-bit, 50 % of the 8-bit and 35 % of the 4-bit
 peak, a small collective takes some microseconds, a layer some tens."""
-STEP_PRIOR_SD = {"memory": 0.1, "compute": 0.25, "link": 0.3, "host": 0.4}
-"""How far coefficients may leave their priors: bandwidth is known best, host overhead least."""
+STEP_PRIOR_SD = {"memory": 0.02, "compute": 0.25, "link": 0.3, "host": 0.4}
+"""How far logarithms of coefficients may leave their priors: the share of the bandwidth that kernels
+reach is known from kernels alone, host overhead only from whole engines."""
 FIRST_PRIOR = {
     "constant": 0.03,
     "layers": 0.8e-3,
@@ -86,52 +78,31 @@ SCALE = {"tpot": 0.08, "ttft": 0.15}
 """Errors beyond this are weighed down (pseudo-Huber)."""
 CELL_POWER = 0.25
 """Each measurement of a model, GPU, engine and format with n others weighs n ** -0.25."""
-ITERATIONS = 14
-GENERIC_ENGINE = "generic"
-
-
-@dataclass(frozen=True)
-class Design:
-    """What one stage is fitted on; an observation may use a case twice with another run."""
-
-    stage: str
-    groups: tuple[str, ...]
-    group_of: np.ndarray
-    """Index into ``groups`` of each term."""
-    times: np.ndarray
-    """Observations by terms."""
-    log_measured: np.ndarray
-    weight: np.ndarray
-    keys: Keys
-    log_prior: np.ndarray
-    prior_sd: np.ndarray
-    vocabulary: Vocabulary
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted stage."""
-
-    stage: str
-    coefficients: dict[str, float]
-    corrections: tuple[Correction, ...]
 
 
 def speed_model(reference: Reference, *fits: Fit) -> SpeedModel:
-    """The performance model that the fits of both stages make; a missing one keeps its prior."""
+    """The performance model that the fits of both stages make; a missing one keeps its prior.
+
+    Parameters
+    ----------
+    reference : Reference
+    *fits : Fit
+
+    Returns
+    -------
+    SpeedModel
+    """
     coefficients = {"tpot": STEP_PRIOR, "ttft": FIRST_PRIOR}
     coefficients |= {one.stage: one.coefficients for one in fits}
-    entries = tuple(entry for one in fits for entry in one.corrections)
-    empty = frozenset()
     found = Efficiencies(
-        coefficients,
-        entries,
-        {},
-        (),
-        empty,
-        empty,
-        empty,
-        Source("calibration", "", "", Basis.DERIVED),
+        coefficients=coefficients,
+        corrections=tuple(entry for one in fits for entry in one.corrections),
+        ranges={},
+        scores=(),
+        models=frozenset(),
+        gpus=frozenset(),
+        pairs=frozenset(),
+        source=Source("calibration", "", "", Basis.DERIVED),
     )
     return SpeedModel.of(found, reference.vocabulary)
 
@@ -139,22 +110,56 @@ def speed_model(reference: Reference, *fits: Fit) -> SpeedModel:
 def fit_step(measured: Measurements, reference: Reference, rows: np.ndarray) -> Fit:
     """Coefficients and corrections of a step, from times per token and throughputs.
 
-    ``rows`` says which measurements may be used.
+    Parameters
+    ----------
+    measured : Measurements
+    reference : Reference
+    rows : array of bool
+        Which measurements may be used, one entry each.
+
+    Returns
+    -------
+    Fit
+        Of the stage ``tpot``.
     """
-    design = _step_design(measured, reference, rows)
-    return _solve(design, [term.name for term in TERMS])
+    return solve(_step_design(measured, reference, rows))
 
 
 def fit_first_token(
     measured: Measurements, reference: Reference, rows: np.ndarray, step: Fit
 ) -> Fit:
-    """Coefficients and corrections of the time to the first token, given those of a step."""
-    design = _first_design(measured, reference, rows, speed_model(reference, step))
-    return _solve(design, list(FIRST_TOKEN_TERMS))
+    """Coefficients and corrections of the time to the first token, given those of a step.
+
+    Parameters
+    ----------
+    measured : Measurements
+    reference : Reference
+    rows : array of bool
+        Which measurements may be used, one entry each. Overloaded ones never are.
+    step : Fit
+        From :func:`fit_step`.
+
+    Returns
+    -------
+    Fit
+        Of the stage ``ttft``.
+    """
+    return solve(_first_design(measured, reference, rows, speed_model(reference, step)))
 
 
 def resident(cases: Cases, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-    """Batch on each replica, and the slots of each."""
+    """Requests resident on each replica, and the most that it can hold.
+
+    Parameters
+    ----------
+    cases : Cases
+    reference : Reference
+
+    Returns
+    -------
+    tuple of array [request]
+        Of one entry for each case; below one slot nothing fits.
+    """
     replica = reference.replica(cases)
     slots, _ = reference.slots(cases, replica, cases.isl + cases.osl / 2.0)
     each = cases.concurrency / cases.layout.replicas
@@ -162,38 +167,49 @@ def resident(cases: Cases, reference: Reference) -> tuple[np.ndarray, np.ndarray
 
 
 def _step_design(measured: Measurements, reference: Reference, rows: np.ndarray) -> Design:
-    tpot, rate = measured.observed.tpot_s, measured.observed.output_tokens_per_s
-    offline, offline_tpot = RUNS.index("offline"), RUNS.index("offline tpot")
-    is_offline = measured.run == offline
-    by_token = np.flatnonzero(rows & np.isfinite(tpot))
-    by_rate = np.flatnonzero(rows & np.isfinite(rate) & (is_offline | ~np.isfinite(tpot)))
-    picked = np.concatenate([by_token, by_rate])
-    run = np.concatenate(
-        [
-            np.where(is_offline[by_token], offline_tpot, measured.run[by_token]),
-            measured.run[by_rate],
-        ]
-    )
+    picked, run, by_token = _step_rows(measured, rows)
     cases = measured.cases.rows(picked)
     replica = reference.replica(cases)
     batch, _ = resident(cases, reference)
     share = batch / (cases.layout.pipeline_parallel * cases.osl)
     times = dense(decode_work(replica, batch, cases.isl, cases.osl))
     times = times + share * dense(prompt_work(replica, cases.isl))
-    total = cases.layout.replicas * batch
-    log_measured = np.log(np.concatenate([tpot[by_token], total[len(by_token) :] / rate[by_rate]]))
-    sd = np.array([STEP_PRIOR_SD[term.group] for term in TERMS])
+    # Every request in flight receives a token in each time per token.
+    by_rate = cases.layout.replicas * batch / measured.observed.output_tokens_per_s[picked]
+    seconds = np.where(by_token, measured.observed.tpot_s[picked], by_rate)
     return Design(
         stage="tpot",
+        terms=tuple(term.name for term in TERMS),
         groups=GROUPS,
-        group_of=np.array([GROUPS.index(term.group) for term in TERMS]),
+        group_of=tuple(term.group for term in TERMS),
         times=times.T,
-        log_measured=log_measured,
+        log_measured=np.log(seconds),
         weight=_weights(cases),
+        scale=SCALE["tpot"],
         keys=reference.keys(cases, replica, run),
         log_prior=np.log([STEP_PRIOR[term.name] for term in TERMS]),
-        prior_sd=sd,
+        prior_sd=np.array([STEP_PRIOR_SD[term.group] for term in TERMS]),
         vocabulary=reference.vocabulary,
+    )
+
+
+def _step_rows(
+    measured: Measurements, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measurements to fit a step on, their runs, and which count by their time per token.
+
+    Others count by their throughput; an offline run that states both counts twice, as it has no
+    steady batch and the two disagree.
+    """
+    tpot, rate = measured.observed.tpot_s, measured.observed.output_tokens_per_s
+    offline = measured.run == RUNS.index("offline")
+    times = np.flatnonzero(rows & np.isfinite(tpot))
+    rates = np.flatnonzero(rows & np.isfinite(rate) & (offline | ~np.isfinite(tpot)))
+    run = np.where(offline[times], RUNS.index("offline tpot"), measured.run[times])
+    return (
+        np.concatenate([times, rates]),
+        np.concatenate([run, measured.run[rates]]),
+        np.arange(len(times) + len(rates)) < len(times),
     )
 
 
@@ -214,136 +230,26 @@ def _first_design(
     times = first_token_times(
         replica.architecture.layers, batch, speed.prefill_s, speed.tpot_s, speed.interference_s
     )
+    names = tuple(FIRST_TOKEN_TERMS)
     return Design(
         stage="ttft",
+        terms=names,
         groups=FIRST_TOKEN_GROUPS,
-        group_of=np.array([FIRST_TOKEN_GROUPS.index(g) for g in FIRST_TOKEN_TERMS.values()]),
-        times=np.stack([np.broadcast_to(times[n], batch.shape) for n in FIRST_TOKEN_TERMS], axis=1),
+        group_of=tuple(FIRST_TOKEN_TERMS.values()),
+        times=np.stack([np.broadcast_to(times[name], batch.shape) for name in names], axis=1),
         log_measured=np.log(ttft[picked]),
         weight=_weights(cases),
+        scale=SCALE["ttft"],
         keys=keys,
-        log_prior=np.log([FIRST_PRIOR[name] for name in FIRST_TOKEN_TERMS]),
-        prior_sd=np.full(len(FIRST_TOKEN_TERMS), FIRST_PRIOR_SD),
+        log_prior=np.log([FIRST_PRIOR[name] for name in names]),
+        prior_sd=np.full(len(names), FIRST_PRIOR_SD),
         vocabulary=reference.vocabulary,
     )
 
 
 def _weights(cases: Cases) -> np.ndarray:
+    """Less for each of many measurements of one model, GPU, engine and format."""
     cells = np.stack([cases.model, cases.gpu, cases.engine, cases.precision])
     _, inverse, count = np.unique(cells, axis=1, return_inverse=True, return_counts=True)
     weight = count[inverse.ravel()] ** -CELL_POWER
     return weight / weight.mean()
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Corrections as columns of the design."""
-
-    entries: tuple[tuple[str, str, tuple[int, ...]], ...]
-    """Level, group and place of each."""
-    ridge: np.ndarray
-    index: tuple[tuple[str, np.ndarray], ...]
-    """Group, and the column of each observation."""
-
-    @classmethod
-    def of(cls, design: Design) -> _Columns:
-        entries, ridge, index = [], [], []
-        for name, level in LEVELS[design.stage].items():
-            shape = design.vocabulary.shape(level.key)
-            code = np.ravel_multi_index(design.keys.place(level.key), shape)
-            found, inverse = np.unique(code, return_inverse=True)
-            places = [tuple(map(int, np.unravel_index(one, shape))) for one in found]
-            for group in level.groups:
-                index.append((group, len(entries) + inverse.ravel()))
-                entries += [(name, group, place) for place in places]
-                ridge += [level.ridge] * len(found)
-        return cls(tuple(entries), np.array(ridge), tuple(index))
-
-
-def _solve(design: Design, names: list[str]) -> Fit:
-    """Gauss-Newton on the penalised, robust objective."""
-    columns, terms = _Columns.of(design), len(names)
-    theta, effects = design.log_prior.copy(), np.zeros(len(columns.entries))
-    scale2 = SCALE[design.stage] ** 2
-    penalty = np.concatenate([1.0 / design.prior_sd**2, columns.ridge / scale2])
-    for _ in range(ITERATIONS):
-        predicted, jacobian = _linearise(design, columns, theta, effects)
-        residual = design.log_measured - predicted
-        weight = design.weight / np.sqrt(1.0 + residual**2 / scale2) / scale2
-        weighted = jacobian * weight[:, None]
-        off = np.concatenate([theta - design.log_prior, effects])
-        step = np.linalg.solve(
-            weighted.T @ jacobian + np.diag(penalty), weighted.T @ residual - penalty * off
-        )
-        step = np.clip(step, -1.0, 1.0)
-        theta, effects = theta + step[:terms], effects + step[terms:]
-    coefficients = dict(zip(names, np.exp(theta).tolist(), strict=True))
-    entries = _entries(design, columns, effects)
-    return Fit(design.stage, coefficients, with_generic_engine(entries, design.stage))
-
-
-def with_generic_engine(entries: tuple[Correction, ...], stage: str) -> tuple[Correction, ...]:
-    """The entries with those of the generic engine replaced by the mean of the known engines.
-
-    Rare engines share one label, so that what was measured under it says little about another.
-    """
-    known, shared = [], {}
-    for one in entries:
-        names = LEVELS[stage][one.level].key
-        if "engine" not in names:
-            known.append(one)
-            continue
-        parts = one.key.split("|")
-        at = names.index("engine")
-        if parts[at] == GENERIC_ENGINE:
-            continue
-        known.append(one)
-        parts[at] = GENERIC_ENGINE
-        shared.setdefault((one.level, "|".join(parts), one.group), []).append(one)
-    means = [
-        Correction(
-            stage, *place, float(np.mean([e.log_factor for e in same])), sum(e.rows for e in same)
-        )
-        for place, same in shared.items()
-    ]
-    return (*known, *means)
-
-
-def _linearise(
-    design: Design, columns: _Columns, theta: np.ndarray, effects: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    rows, groups = len(design.times), len(design.groups)
-    scaled = {group: np.zeros(rows) for group in (*design.groups, "all")}
-    for group, column in columns.index:
-        scaled[group] += effects[column]
-    factors = np.exp(np.stack([scaled[group] for group in design.groups], axis=1))
-    parts = design.times * np.exp(theta) * factors[:, design.group_of]
-    total = parts.sum(axis=1)
-    share = parts / total[:, None]
-    of_group = np.zeros((rows, groups))
-    np.add.at(of_group.T, design.group_of, share.T)
-    jacobian = np.zeros((rows, len(theta) + len(effects)))
-    jacobian[:, : len(theta)] = share
-    every = np.arange(rows)
-    for group, column in columns.index:
-        slope = 1.0 if group == "all" else of_group[:, design.groups.index(group)]
-        jacobian[every, len(theta) + column] += slope
-    return np.log(total) + scaled["all"], jacobian
-
-
-def _entries(design: Design, columns: _Columns, effects: np.ndarray) -> tuple[Correction, ...]:
-    counts: dict[tuple[str, str, tuple[int, ...]], int] = {}
-    for _, column in columns.index:
-        for at, number in zip(*np.unique(column, return_counts=True), strict=True):
-            counts[columns.entries[at]] = int(number)
-    return tuple(
-        Correction(
-            design.stage,
-            level,
-            design.vocabulary.text(LEVELS[design.stage][level].key, place),
-            group,
-            float(effect),
-            counts[level, group, place],
-        )
-        for (level, group, place), effect in zip(columns.entries, effects, strict=True)
-    )

@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 
 from planner.calibration.csv_files import read_table
-from planner.performance import RUNS, Cases, Reference, read_layout
+from planner.errors import MissingData
+from planner.performance import (
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    RUNS,
+    Cases,
+    Reference,
+    read_cases,
+)
 
 TABLE = Path("calibration") / "serving.csv"
 EXCLUSIONS = Path("calibration") / "exclusions.csv"
-DEFAULTS = {"kv_precision": "bf16", "engine": "generic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,14 @@ def read_measurements(reference: Reference) -> Measurements:
 
     Every row that is not used stands in ``exclusions.csv`` with its reason; a row that can neither
     be used nor is excluded raises :class:`MissingData`.
+
+    Parameters
+    ----------
+    reference : Reference
+
+    Returns
+    -------
+    Measurements
     """
     folder = reference.catalogue.folder
     excluded = {row["id"] for row in read_table(folder / EXCLUSIONS)}
@@ -58,11 +73,20 @@ def measurements_of(rows: Iterable[Mapping[str, str]], reference: Reference) -> 
     """These rows of the table as cases.
 
     Raises :class:`MissingData` when a name is not in the catalogue.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+    reference : Reference
+
+    Returns
+    -------
+    Measurements
     """
     rows = tuple(rows)
     return Measurements(
         ids=tuple(row["id"] for row in rows),
-        cases=read_cases(rows, reference),
+        cases=_cases(rows, reference),
         observed=Observed(
             _numbers(rows, "obs_ttft_s"),
             _numbers(rows, "obs_tpot_s"),
@@ -73,43 +97,14 @@ def measurements_of(rows: Iterable[Mapping[str, str]], reference: Reference) -> 
     )
 
 
-def read_cases(rows: Iterable[Mapping[str, str]], reference: Reference) -> Cases:
-    """The configurations of rows of text with the columns of ``planner predict``."""
-    rows, catalogue = tuple(rows), reference.catalogue
-    found = {
-        "model": (reference.models, catalogue.model),
-        "gpu": (reference.gpus, catalogue.accelerator),
-        "weight_precision": (reference.precisions, catalogue.weight_precision),
-        "kv_precision": (reference.precisions, catalogue.kv_precision),
-        "engine": (reference.engines, catalogue.serving_engine),
-    }
-    index = {}
-    for column, (ids, look_up) in found.items():
-        names = [row[column] or DEFAULTS.get(column, "") for row in rows]
-        place = {name: ids.index(look_up(name).id) for name in set(names)}
-        index[column] = np.array([place[name] for name in names])
-    unstated = np.array([not row["kv_precision"] for row in rows])
-    kv = reference.cache_precision(index["engine"], index["weight_precision"])
-    domain = np.array([one.nvlink_domain_gpus for one in catalogue.accelerators.values()])
-    columns = ("gpu_count", "tensor_parallel", "pipeline_parallel", "expert_parallel")
-    layout = read_layout(
-        *(_numbers(rows, name) for name in (*columns, "data_parallel")),
-        mixture=reference.families[index["model"]] > 0,
-        domain_gpus=domain[index["gpu"]],
-    )
-    offline = np.array([row["concurrency"] == "max" for row in rows])
-    return Cases(
-        model=index["model"],
-        gpu=index["gpu"],
-        precision=index["weight_precision"],
-        kv_precision=np.where(unstated, kv, index["kv_precision"]),
-        engine=index["engine"],
-        layout=layout,
-        isl=_numbers(rows, "isl"),
-        osl=_numbers(rows, "osl"),
-        concurrency=np.where(offline, np.inf, _numbers(rows, "concurrency")),
-        utilization_fraction=_numbers(rows, "gpu_memory_utilization"),
-    )
+def _cases(rows: tuple[Mapping[str, str], ...], reference: Reference) -> Cases:
+    """By the rule of ``planner predict``, but nothing may be wrong with a measurement."""
+    columns = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+    read = read_cases({name: [row.get(name, "") for row in rows] for name in columns}, reference)
+    for row, error in zip(rows, read.errors, strict=True):
+        if error:
+            raise MissingData(f"{TABLE.name}, {row['id']}: {error}")
+    return read.cases
 
 
 def _run(row: Mapping[str, str]) -> str:

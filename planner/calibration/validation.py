@@ -36,7 +36,18 @@ class Residuals:
 
 
 def overloaded(measured: Measurements, reference: Reference) -> np.ndarray:
-    """Measurements with more requests in flight than their replicas hold, and offline runs."""
+    """Measurements with more requests in flight than their replicas hold, and offline runs.
+
+    Parameters
+    ----------
+    measured : Measurements
+    reference : Reference
+
+    Returns
+    -------
+    array of bool
+        One entry for each measurement.
+    """
     _, slots = resident(measured.cases, reference)
     each = measured.cases.concurrency / measured.cases.layout.replicas
     return each > slots
@@ -48,7 +59,23 @@ def cross_validate(
     left_out: str,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Residuals:
-    """Predict every measurement from a fit that never saw its group."""
+    """Predict every measurement from a fit that never saw its group.
+
+    Parameters
+    ----------
+    measured : Measurements
+    reference : Reference
+    left_out : str
+        What a group is: a ``configuration`` (dealt into ``FOLDS``), a ``model``, a ``gpu``, or
+        ``nothing`` for the fit to all.
+    progress : callable
+        Told the share that is done after each fit.
+
+    Returns
+    -------
+    Residuals
+        One entry for each measurement; times to the first token of overloaded ones are not judged.
+    """
     group = _groups(measured, left_out)
     folds = np.unique(group)
     found = {name: np.full(len(measured), np.nan) for name in QUANTITIES}
@@ -96,6 +123,19 @@ def range_factors(
 ) -> dict[tuple[str, str], tuple[float, float]]:
     """Ends of the 80 % range by quantity and family, as factors of the prediction.
 
+    Parameters
+    ----------
+    residuals : Residuals
+    family : array of int
+        Index into ``FAMILIES`` of each measurement.
+
+    Returns
+    -------
+    dict
+        Quantity and name of the family to the low and the high factor [1].
+
+    Notes
+    -----
     Residuals of one group are alike, so that their plain quantiles are too narrow for a group never
     seen. The quantiles are therefore moved outward, by the same share on both sides, until ranges
     made without a part of the groups hold 80 % of that part.
@@ -146,16 +186,46 @@ def _tail(residuals: Residuals, name: str, family: np.ndarray) -> float:
     return low
 
 
+def _subsets(measured: Measurements, reference: Reference) -> dict[str, np.ndarray]:
+    """All measurements, and those of each family, GPU, model, engine and format."""
+    cases = measured.cases
+    family = reference.families[cases.model]
+    h100 = cases.gpu == reference.gpus.index("h100-sxm-80gb")
+    named = {
+        "family": (family, FAMILIES),
+        "gpu": (cases.gpu, reference.gpus),
+        "model": (cases.model, reference.models),
+        "engine": (cases.engine, reference.engines),
+        "format": (cases.precision, reference.precisions),
+    }
+    return {
+        "all": np.ones(len(measured), dtype=bool),
+        "dense on H100": h100 & (family == 0),
+        **{
+            f"{kind} {names[at]}": code == at
+            for kind, (code, names) in named.items()
+            for at in np.unique(code)
+        },
+    }
+
+
 def scores(residuals: Residuals, measured: Measurements, reference: Reference) -> Iterator[Score]:
-    """Errors and coverage of each quantity, in all and by subset."""
+    """Errors and coverage of each quantity, in all and by subset.
+
+    Parameters
+    ----------
+    residuals : Residuals
+    measured : Measurements
+    reference : Reference
+
+    Returns
+    -------
+    iterator of Score
+        Subsets without measurements are left out.
+    """
     family = reference.families[measured.cases.model]
     judged = residuals.left_out in KINDS
-    h100 = measured.cases.gpu == reference.gpus.index("h100-sxm-80gb")
-    subsets = {
-        "all": np.ones(len(measured), dtype=bool),
-        **{name: family == index for index, name in enumerate(FAMILIES)},
-        "dense on H100": h100 & (family == 0),
-    }
+    subsets = _subsets(measured, reference)
     for quantity, ratio in residuals.log_ratio.items():
         inside = np.full(len(ratio), np.nan)
         if judged:

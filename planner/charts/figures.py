@@ -9,7 +9,6 @@ alone; text and grid colours are left to the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -278,15 +277,6 @@ def quality_by_precision(plan: Plan, catalogue: Catalogue) -> Spec:
             "margin": {"l": 90, "r": 24, "t": 18, "b": 40},
         },
     }
-
-
-CHARTS: dict[str, Callable[[Plan, Catalogue], Spec]] = {
-    "memory": memory_by_part,
-    "precisions": gpus_by_precision,
-    "map": fit_map,
-    "quality": quality_by_precision,
-}
-"""Every chart of the first dashboard, by the name that the page uses."""
 
 
 def _recoveries(plan: Plan, catalogue: Catalogue) -> tuple[list[Any], ...]:

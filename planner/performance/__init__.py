@@ -4,7 +4,7 @@ Every function broadcasts: one slider position and a million candidates are the 
 once.
 """
 
-from planner.performance.cases import Cases, Reference
+from planner.performance.cases import Cases, Reference, novelty
 from planner.performance.corrections import ALL, LEVELS, Corrections, Level
 from planner.performance.keys import (
     FAMILIES,
@@ -22,6 +22,12 @@ from planner.performance.prediction import (
     Prediction,
     deployment_speed,
     predict_cases,
+)
+from planner.performance.reading import (
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    CaseReading,
+    read_cases,
 )
 from planner.performance.speed import (
     COMPUTE_CLASSES,
@@ -50,9 +56,12 @@ __all__ = [
     "FORMATS",
     "GROUPS",
     "LEVELS",
+    "OPTIONAL_COLUMNS",
     "RANKS",
+    "REQUIRED_COLUMNS",
     "RUNS",
     "TERMS",
+    "CaseReading",
     "Cases",
     "Corrections",
     "DeploymentSpeed",
@@ -75,9 +84,11 @@ __all__ = [
     "family",
     "first_token_times",
     "gpu_speed",
+    "novelty",
     "predict_cases",
     "prompt_work",
     "rank_index",
+    "read_cases",
     "read_layout",
     "replica_speed",
 ]

@@ -30,6 +30,8 @@ from planner.performance.step import SpeedModel
 from planner.performance.terms import Replica
 from planner.units import GIB
 
+NOVELTIES = (*KINDS, "model and gpu")
+"""What may be new about a case, from the least to the most."""
 USABLE_FRACTION = 0.97
 """Share of the memory on the label that a process sees, where only the label is known; measured
 ones lie between 0.95 and 1.0."""
@@ -148,11 +150,18 @@ class Reference:
 
     @cached_property
     def range_factors(self) -> np.ndarray:
-        """Ends of the 80 % range by quantity, kind and family [1]."""
+        """Ends of the 80 % range by quantity, novelty and family [1].
+
+        Where model and GPU are both new, their errors add up as independent ones do.
+        """
         ranges = self.catalogue.efficiencies.ranges
-        return np.array(
+        single = np.array(
             [[[ranges[q, kind, one] for one in FAMILIES] for kind in KINDS] for q in QUANTITIES]
         )
+        logs = np.log(single)
+        spread = np.hypot(logs[:, KINDS.index("model")], logs[:, KINDS.index("gpu")])
+        both = np.exp(spread * np.array([-1.0, 1.0]))
+        return np.concatenate([single, both[:, None]], axis=1)
 
     @cached_property
     def _kinds(self) -> np.ndarray:
@@ -160,11 +169,10 @@ class Reference:
         model = np.array([one in found.models for one in self.models])[:, None]
         gpu = np.array([one in found.gpus for one in self.gpus])[None, :]
         pair = np.array([[(m, g) in found.pairs for g in self.gpus] for m in self.models])
-        new_gpu, new_model = KINDS.index("gpu"), KINDS.index("model")
-        return np.where(pair, 0, np.where(gpu & ~model, new_model, new_gpu))
+        return np.where(pair, 0, novelty(model, gpu))
 
     def kind(self, cases: Cases) -> Any:
-        """What is new about each case, as an index into ``KINDS``.
+        """What is new about each case, as an index into ``NOVELTIES``.
 
         A model and a GPU that were measured, but never together, count as a new GPU.
 
@@ -344,6 +352,31 @@ class Reference:
         exact = np.maximum(held.kv_pool_bytes, 0.0) / np.maximum(held.sequence_bytes, 1e-9)
         slots = np.minimum(exact * groups, limit)
         return slots, np.maximum(held.capacity_tokens, 0.0) * groups
+
+
+def novelty(model_known: Any, gpu_known: Any) -> Any:
+    """What is new about a model on a GPU that were not measured together.
+
+    A known model on a known GPU counts as a new GPU: the pair may still surprise.
+
+    .. math:: 1\\ (model),\\ 2\\ (GPU),\\ 3\\ (both)
+
+    Parameters
+    ----------
+    model_known, gpu_known : bool or array [1]
+
+    Returns
+    -------
+    int or array [1]
+        Index into ``NOVELTIES``.
+
+    Source: no publication.
+
+    >>> [NOVELTIES[int(novelty(m, g))] for m, g in ((False, True), (True, True), (False, False))]
+    ['model', 'gpu', 'model and gpu']
+    """
+    new = np.where(np.asarray(model_known), KINDS.index("gpu"), KINDS.index("model"))
+    return np.where(np.asarray(gpu_known), new, np.where(model_known, new, len(KINDS)))
 
 
 @lru_cache(maxsize=4)

@@ -55,7 +55,7 @@ class Prediction:
     """``Basis`` as a number [1]."""
 
 
-def predict_cases(cases: Cases, reference: Reference) -> Prediction:
+def predict_cases(cases: Cases, reference: Reference, least_slots: float = 0.0) -> Prediction:
     """Time to the first token, time per output token and throughput of each case.
 
     Requests beyond the slots of the replicas queue; in a closed loop of ``C`` requests each waits
@@ -69,6 +69,9 @@ def predict_cases(cases: Cases, reference: Reference) -> Prediction:
     ----------
     cases : Cases
     reference : Reference
+    least_slots : float [request]
+        Requests that a replica holds at least, whatever the memory model says: 1 for a deployment
+        that is known to have run.
 
     Returns
     -------
@@ -83,9 +86,10 @@ def predict_cases(cases: Cases, reference: Reference) -> Prediction:
     True
     """
     if len(cases) <= CHUNK:
-        return _predict(cases, reference)
+        return _predict(cases, reference, least_slots)
     parts = [
-        _predict(cases.rows(slice(at, at + CHUNK)), reference) for at in range(0, len(cases), CHUNK)
+        _predict(cases.rows(slice(at, at + CHUNK)), reference, least_slots)
+        for at in range(0, len(cases), CHUNK)
     ]
     return Prediction(
         *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Prediction))
@@ -116,7 +120,9 @@ class DeploymentSpeed:
     """Tokens that the caches of all replicas hold [token]."""
 
 
-def deployment_speed(cases: Cases, reference: Reference, model: SpeedModel) -> DeploymentSpeed:
+def deployment_speed(
+    cases: Cases, reference: Reference, model: SpeedModel, least_slots: float = 0.0
+) -> DeploymentSpeed:
     """Speed of each case by a calibrated model; see :func:`predict_cases`.
 
     Parameters
@@ -124,6 +130,8 @@ def deployment_speed(cases: Cases, reference: Reference, model: SpeedModel) -> D
     cases : Cases
     reference : Reference
     model : SpeedModel
+    least_slots : float [request]
+        Requests that a replica holds at least.
 
     Returns
     -------
@@ -140,6 +148,8 @@ def deployment_speed(cases: Cases, reference: Reference, model: SpeedModel) -> D
     replica = reference.replica(cases)
     isl, osl = cases.isl, np.maximum(cases.osl, 1.0)
     slots, tokens = reference.slots(cases, replica, isl + osl / 2.0)
+    tokens = np.where(slots < least_slots, np.maximum(tokens, least_slots * (isl + osl)), tokens)
+    slots = np.maximum(slots, least_slots)
     replicas = cases.layout.replicas
     offline = np.isinf(cases.concurrency)
     each = cases.concurrency / replicas
@@ -164,8 +174,8 @@ def deployment_speed(cases: Cases, reference: Reference, model: SpeedModel) -> D
     )
 
 
-def _predict(cases: Cases, reference: Reference) -> Prediction:
-    found = deployment_speed(cases, reference, reference.model)
+def _predict(cases: Cases, reference: Reference, least_slots: float) -> Prediction:
+    found = deployment_speed(cases, reference, reference.model, least_slots)
     fits = found.slots >= 1.0
     values = {
         "tpot": np.where(fits, found.tpot_s, np.nan),

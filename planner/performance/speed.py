@@ -16,8 +16,9 @@ COMPUTE_CLASSES = ("16 bit", "8 bit", "4 bit", "weight only")
 _KEYS = (("bf16", "fp16"), ("fp8", "int8"), ("fp4",))
 _PCIE_REDUCE = {3: (9.5 * GB, 0.75), 4: (19 * GB, 0.75), 5: (38 * GB, 0.8)}
 """Bytes per second of an all-reduce between two cards by PCIe generation, and what each doubling of
-the ranks leaves of it: 19 GB/s were measured between two L40S and 38 between two RTX PRO 6000
-(aiconfigurator-core 0.12.0). Generation 3 is taken as half of 4."""
+the ranks leaves of it. 19, 3.8 and 2.1 GB/s were measured among 2, 4 and 8 L40S, and 38, 27 and 22
+among RTX PRO 6000 (aiconfigurator-core 0.12.0); the steep fall of the L40S, of one kernel on one
+host, is not taken over. Generation 3 is taken as half of 4."""
 _ASSUMED_FP32_MULTIPLE = 2.0
 """Dense 16-bit peak over FP32 where only the latter is published: consumer Ada and Blackwell."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from planner.catalogue import KINDS, QUANTITIES, Basis, Catalogue, weakest
+from planner.catalogue import QUANTITIES, Basis, Catalogue, weakest
 from planner.memory import device, engine_limits, replica_memory, weight_format
 from planner.performance import (
     RUNS,
@@ -17,6 +17,7 @@ from planner.performance import (
     Replica,
     ReplicaSpeed,
     family,
+    novelty,
     replica_speed,
 )
 from planner.plan.choice import Choice
@@ -170,10 +171,8 @@ def _keys(choice: Choice, reference: Reference, cases: Cases, replica: Replica) 
 
 def _range(choice: Choice, reference: Reference, cases: Cases) -> tuple[np.ndarray, Basis]:
     """Ends of the range by quantity, and how we know the speed."""
-    found = choice.gpu.id in reference.catalogue.efficiencies.gpus
-    kind = KINDS.index("model" if found else "gpu")
-    if cases.model >= 0:
-        kind = int(reference.kind(cases))
+    known = choice.gpu.id in reference.catalogue.efficiencies.gpus
+    kind = int(reference.kind(cases) if cases.model >= 0 else novelty(False, known))
     basis = Basis.INTERPOLATED if kind == 0 else Basis.DERIVED
     if reference.speed.assumed[cases.gpu] > 0:
         basis = Basis.ASSUMED

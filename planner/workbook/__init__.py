@@ -4,17 +4,29 @@
 that need widgets are imported when they are first asked for.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planner.workbook.dashboards import Dashboard, start_here, will_it_fit
+    from planner.workbook.dashboards import (
+        Dashboard,
+        how_fast_how_many,
+        start_here,
+        will_it_fit,
+    )
+    from planner.workbook.report_page import how_accurate
 
-__all__ = ["Dashboard", "start_here", "will_it_fit"]
+_HOMES = {
+    "Dashboard": "dashboards",
+    "how_accurate": "report_page",
+    "how_fast_how_many": "dashboards",
+    "start_here": "dashboards",
+    "will_it_fit": "dashboards",
+}
+__all__ = ["Dashboard", "how_accurate", "how_fast_how_many", "start_here", "will_it_fit"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from planner.workbook import dashboards
-
-    return getattr(dashboards, name)
+    return getattr(import_module(f"planner.workbook.{_HOMES[name]}"), name)

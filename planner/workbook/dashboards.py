@@ -17,56 +17,29 @@ from typing import Any
 import anywidget
 import traitlets
 
-from planner.catalogue import architecture_from_text, load_catalogue
+from planner.catalogue import Catalogue, architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
 from planner.plan import answer_paths
 from planner.scenario import EXAMPLES, FIELDS, Scenario, load_example, one_line
-from planner.workbook.controls import section
-from planner.workbook.panels import Panels, why
+from planner.workbook import pages
+from planner.workbook.on_demand import chosen_changes
+from planner.workbook.panels import NEEDS, Panels, why
 from planner.workbook.state import BUG, WorkbookState
 from planner.workbook.uploads import log_changes
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("page.js", "wire.js", "controls.js", "results.js", "map.js", "app.js")
+SCRIPTS = (
+    "page.js",
+    "wire.js",
+    "controls.js",
+    "results.js",
+    "map.js",
+    "on_demand.js",
+    "app.js",
+)
 ONE_DRAG_S = 1.0
 """Changes of the same field closer together than this are one step of undo [s]."""
 UPLOAD_LIMIT_CHARACTERS = 2_000_000
-
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "The model": (
-        "workload.model_source",
-        "workload.model",
-        "workload.model_parameters",
-        "workload.config_json",
-        "deployment.weight_precision",
-        "deployment.kv_precision",
-    ),
-    "The conversations": ("workload.context_tokens", "workload.concurrent_sequences"),
-    "The hardware": (
-        "deployment.gpu",
-        "deployment.tensor_parallel",
-        "deployment.pipeline_parallel",
-        "deployment.gpus_per_host",
-    ),
-    "The engine": (
-        "deployment.engine",
-        "deployment.gpu_memory_utilization",
-        "deployment.engine_max_sequences",
-        "deployment.engine_batched_tokens",
-    ),
-}
-LINKS = (
-    (
-        "Start here",
-        "0-start-here.ipynb",
-        "The map of the workbook, and the scenario that both teams fill in.",
-    ),
-    (
-        "Will it fit?",
-        "1-will-it-fit.ipynb",
-        "What memory a model needs, how many GPUs hold it, how many conversations at once.",
-    ),
-)
 
 
 def will_it_fit(scenario: Scenario | None = None) -> Dashboard:
@@ -81,45 +54,22 @@ def will_it_fit(scenario: Scenario | None = None) -> Dashboard:
     -------
     Dashboard
     """
-    catalogue = load_catalogue()
-    page = {
-        "id": "will-it-fit",
-        "kind": "dashboard",
-        "title": "Will it fit?",
-        "lead": "Shovel, spade or backhoe: the memory a model needs, and the GPUs that hold it.",
-        "sections": [
-            {**section(title, paths, catalogue), "collapsed": title == "The engine"}
-            for title, paths in SECTIONS.items()
-        ],
-        "charts": [
-            {
-                "id": "memory",
-                "title": "Memory on each GPU, by part",
-                "lead": "over more GPUs",
-                "height": 236,
-            },
-            {
-                "id": "precisions",
-                "title": "GPUs by weight precision",
-                "lead": "fewer bits, fewer GPUs",
-                "height": 236,
-            },
-            {
-                "id": "map",
-                "title": "Every GPU, every precision",
-                "lead": "fewest GPUs; click to choose",
-                "kind": "table",
-            },
-            {
-                "id": "quality",
-                "title": "What each precision gives up",
-                "lead": "published comparisons",
-                "height": 450,
-            },
-        ],
-        "links": _links("1-will-it-fit.ipynb"),
-    }
-    return Dashboard(page, WorkbookState(catalogue, scenario))
+    return _open(pages.will_it_fit, scenario)
+
+
+def how_fast_how_many(scenario: Scenario | None = None) -> Dashboard:
+    """The dashboard that answers: how many GPUs for so many people at this speed?
+
+    Parameters
+    ----------
+    scenario : Scenario, optional
+        Where to start; by default the shipped default scenario.
+
+    Returns
+    -------
+    Dashboard
+    """
+    return _open(pages.how_fast_how_many, scenario)
 
 
 def start_here(scenario: Scenario | None = None) -> Dashboard:
@@ -133,26 +83,14 @@ def start_here(scenario: Scenario | None = None) -> Dashboard:
     -------
     Dashboard
     """
+    return _open(pages.start_here, scenario)
+
+
+def _open(page: Callable[[Catalogue], dict[str, Any]], scenario: Scenario | None) -> Dashboard:
     catalogue = load_catalogue()
-    asks = ("title", *SECTIONS["The model"], *SECTIONS["The conversations"])
-    offers = SECTIONS["The hardware"] + SECTIONS["The engine"]
-    page = {
-        "id": "start-here",
-        "kind": "start",
-        "title": "The AI planning workbook",
-        "lead": "Fill in one scenario together; every dashboard answers for the same one.",
-        "sections": [
-            section("What data science asks for", asks, catalogue, "data science"),
-            section("What infrastructure offers", offers, catalogue, "infrastructure"),
-        ],
-        "charts": [],
-        "examples": [
-            {"name": name, "title": example.title, "lead": example.description}
-            for name, example in ((name, load_example(name)) for name in EXAMPLES)
-        ],
-        "links": _links("0-start-here.ipynb"),
-    }
-    return Dashboard(page, WorkbookState(catalogue, scenario))
+    made = page(catalogue)
+    needs = [part for topic in made["topics"] for part in NEEDS[topic]]
+    return Dashboard(made, WorkbookState(catalogue, scenario, needs))
 
 
 class Dashboard(anywidget.AnyWidget):
@@ -166,7 +104,8 @@ class Dashboard(anywidget.AnyWidget):
 
     def __init__(self, page: dict[str, Any], state: WorkbookState) -> None:
         self.state = state
-        self.panels = Panels(state, tuple(chart["id"] for chart in page["charts"]))
+        charts = tuple(chart["id"] for chart in page["charts"])
+        self.panels = Panels(state, charts, page["topics"], page.get("cards"))
         self._last_change = ("", 0.0)
         super().__init__(page=page, first=self.panels.frame(0))
         self.on_msg(lambda _widget, content, buffers: self.receive(content, buffers))
@@ -197,6 +136,9 @@ class Dashboard(anywidget.AnyWidget):
             "upload": self._upload,
             "download": self._download,
             "why": self._why,
+            "simulate": self._simulate,
+            "served": self._served,
+            "choose": self._choose,
             "plotly": self._plotly,
         }.get(str(request.get("kind")))
         try:
@@ -294,6 +236,18 @@ class Dashboard(anywidget.AnyWidget):
         told = why(self.state.plan, path, self.state.catalogue)
         self.send({"kind": "why", "seq": seq, "id": path, **told})
 
+    def _simulate(self, request: dict[str, Any], seq: int) -> None:
+        told = self.panels.on_demand.simulate(str(request.get("action")))
+        self.send({"kind": "simulation", "seq": seq, **told})
+
+    def _served(self, request: dict[str, Any], seq: int) -> None:
+        self.send({"kind": "served", "seq": seq, **self.panels.on_demand.served()})
+
+    def _choose(self, request: dict[str, Any], seq: int) -> None:
+        changes = chosen_changes(request.get("row"))
+        self.state.replace(lambda: self.state.scenario.changed(changes))
+        self._send_frame(seq)
+
     def _plotly(self, request: dict[str, Any], seq: int) -> None:
         bundle = (STATIC / "vendor" / "plotly-cartesian.min.js").read_bytes()
         self.send({"kind": "plotly", "seq": seq}, buffers=[bundle])
@@ -302,10 +256,3 @@ class Dashboard(anywidget.AnyWidget):
 def _whole(value: Any) -> Any:
     """A whole number as such: a browser knows no difference between 8 and 8.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _links(current: str) -> list[dict[str, Any]]:
-    return [
-        {"title": title, "href": href, "lead": lead, "current": href == current}
-        for title, href, lead in LINKS
-    ]

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from planner.catalogue import Catalogue
 from planner.charts import CHARTS, captions
 from planner.errors import PlannerError
-from planner.plan import Plan, explain
-from planner.report import Headline, headlines, team_sentences
+from planner.plan import Plan, answer_paths, explain
+from planner.report import (
+    Headline,
+    headlines,
+    speed_headlines,
+    speed_sentences,
+    team_sentences,
+)
 from planner.scenario import Scalar, Scenario
-from planner.units import MIB, format_billions, format_number
+from planner.workbook.hints import MEMORY, SPEED, live_hints
+from planner.workbook.on_demand import OnDemand
 from planner.workbook.state import WorkbookState
 from planner.workbook.uploads import LOG, shown_log
 
 Frame = dict[str, Any]
 CONFIG = "workload.config_json"
+CARDS = {MEMORY: headlines, SPEED: speed_headlines}
+WORDS = {MEMORY: team_sentences, SPEED: speed_sentences}
+"""What each topic of a page says, in numbers and in each team's words."""
+NEEDS = {MEMORY: (), SPEED: ("speed",)}
+"""What each topic needs of a plan that is computed only when asked for."""
 
 
 class Panels:
@@ -27,9 +40,19 @@ class Panels:
     (['memory'], [])
     """
 
-    def __init__(self, state: WorkbookState, charts: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        state: WorkbookState,
+        charts: tuple[str, ...],
+        topics: Sequence[str] = (MEMORY,),
+        cards: int | None = None,
+    ) -> None:
         self.state = state
         self.charts = charts
+        self.topics = tuple(topics)
+        self.cards = cards
+        """Numbers shown of each topic at most; all by default."""
+        self.on_demand = OnDemand(state)
         self._sent: dict[str, Any] = {}
 
     def frame(self, seq: int, notice: str = "") -> Frame:
@@ -51,8 +74,8 @@ class Panels:
             "kind": "frame",
             "seq": seq,
             "values": _values(state.scenario),
-            "hints": _hints(state.plan, state.stale),
-            "headlines": _headlines(state.plan, state.catalogue),
+            "hints": self._hints(),
+            "headlines": self._headlines(),
             "charts": self._changed_charts(),
             "error": {"text": state.error, "path": state.error_path} if state.error else None,
             "notice": notice or None,
@@ -60,15 +83,31 @@ class Panels:
             "can_redo": state.can_redo,
             "query": _query(state),
             "stale": state.stale,
+            "fresh": self.on_demand.fresh(),
         }
 
     def forget_sent(self) -> None:
         """Send every chart again with the next frame, for a page that has just opened."""
         self._sent = {}
 
+    def _headlines(self) -> list[dict[str, Any]]:
+        plan, catalogue = self.state.plan, self.state.catalogue
+        cards = [
+            _card(headline)
+            for topic in self.topics
+            for headline in CARDS[topic](plan, catalogue)[: self.cards]
+        ]
+        said = [WORDS[topic](plan, catalogue) for topic in self.topics]
+        return cards + [_words(team, " ".join(one[team] for one in said)) for team in said[0]]
+
+    def _hints(self) -> dict[str, str]:
+        """Blank when the plan is not this scenario's."""
+        hints = live_hints(self.state.plan, self.topics)
+        return dict.fromkeys(hints, "") if self.state.stale else hints
+
     def _changed_charts(self) -> dict[str, Any]:
         plan, catalogue = self.state.plan, self.state.catalogue
-        words = captions(plan, catalogue) if self.charts else {}
+        words = captions(plan, catalogue, self.charts)
         drawn = {}
         for name in self.charts:
             chart = {**CHARTS[name](plan, catalogue), "caption": words[name]}
@@ -98,13 +137,17 @@ def why(plan: Plan, path: str, catalogue: Catalogue) -> dict[str, Any]:
     """
     if path == "quality":
         return _why_quality(plan, catalogue)
-    told = explain(plan, path)
+    told, answers = explain(plan, path), answer_paths()
+    value, note = told.value, told.note
+    if path.startswith("serving.") and not plan.speed.feasible:
+        value = "None will do" if path == "serving.gpus" else value
+        note = f"{plan.speed.reason} {note}".strip()
     return {
         "title": told.label,
-        "value": told.value,
+        "value": value,
         "formula": told.formula,
         "worked": told.worked,
-        "note": told.note,
+        "note": note,
         "inputs": [
             {
                 "name": one.name,
@@ -112,7 +155,7 @@ def why(plan: Plan, path: str, catalogue: Catalogue) -> dict[str, Any]:
                 "source": one.source,
                 "as_of": one.as_of,
                 "basis": one.basis.words,
-                "why": one.path if one.path.startswith(("memory.", "fit.")) else "",
+                "why": one.path if one.path in answers else "",
             }
             for one in told.inputs
         ],
@@ -166,25 +209,6 @@ def _terms(ids: list[str], catalogue: Catalogue) -> list[dict[str, str]]:
     return found
 
 
-def _headlines(plan: Plan, catalogue: Catalogue) -> list[dict[str, Any]]:
-    cards = [_card(headline) for headline in headlines(plan, catalogue)]
-    words = [
-        {
-            "id": f"words-{team.replace(' ', '-')}",
-            "audience": team,
-            "title": f"In the words of {team}",
-            "value": "",
-            "unit": "",
-            "text": text,
-            "tone": "plain",
-            "basis": "",
-            "why": "",
-        }
-        for team, text in team_sentences(plan, catalogue).items()
-    ]
-    return cards + words
-
-
 def _card(headline: Headline) -> dict[str, Any]:
     return {
         "id": headline.id,
@@ -196,6 +220,20 @@ def _card(headline: Headline) -> dict[str, Any]:
         "tone": headline.tone,
         "basis": headline.basis.words,
         "why": headline.id,
+    }
+
+
+def _words(team: str, text: str) -> dict[str, Any]:
+    return {
+        "id": f"words-{team.replace(' ', '-')}",
+        "audience": team,
+        "title": f"In the words of {team}",
+        "value": "",
+        "unit": "",
+        "text": text,
+        "tone": "plain",
+        "basis": "",
+        "why": "",
     }
 
 
@@ -212,48 +250,9 @@ def _values(scenario: Scenario) -> dict[str, Scalar]:
     return values
 
 
-def _hints(plan: Plan, stale: bool) -> dict[str, str]:
-    """A short live line under some controls; blank lines when the plan is not this scenario's."""
-    hints = _live_hints(plan)
-    return dict.fromkeys(hints, "") if stale else hints
-
-
-def _live_hints(plan: Plan) -> dict[str, str]:
-    model, fit = plan.model, plan.fit
-    parts = [
-        format_billions(model.total_parameters),
-        f"at most {model.maximum_context_tokens:,.0f} tokens",
-    ]
-    if model.experts:
-        parts.insert(1, f"{format_billions(model.active_parameters)} active")
-    mathematics, reserved = plan.memory.sequence_mathematics_bytes, plan.memory.sequence_bytes
-    size = f"{_mebibytes(mathematics)} of KV cache for one conversation on each GPU"
-    if reserved > 1.01 * mathematics:
-        size += f"; the engine reserves {_mebibytes(reserved)}"
-    return {
-        "workload.model": ", ".join(parts),
-        "workload.model_parameters": "A generic dense decoder, derived from real ones",
-        "workload.config_json": f"Read as {', '.join(parts)}",
-        "workload.context_tokens": size,
-        "deployment.weight_precision": (
-            f"Stored narrow, computed in 16 bit on {plan.gpu.name}"
-            if plan.computed_as == "weight only"
-            else ""
-        ),
-        "deployment.tensor_parallel": f"Now {fit.tensor_parallel}",
-        "deployment.pipeline_parallel": f"Now {fit.pipeline_parallel}",
-        "deployment.engine_max_sequences": f"Now {plan.memory.engine_sequences:,.0f}",
-        "deployment.engine_batched_tokens": f"Now {plan.memory.engine_tokens:,.0f}",
-    }
-
-
 def _query(state: WorkbookState) -> str:
     """The link's query; empty when the scenario is too large for one."""
     try:
         return state.scenario.to_query()
     except PlannerError:
         return ""
-
-
-def _mebibytes(value_bytes: float) -> str:
-    return f"{format_number(value_bytes / MIB)} MiB"

@@ -14,13 +14,13 @@ place and its sentence in ``error``, in one of two ways:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from traitlets import Any, Bool, HasTraits, Unicode
 
 from planner.catalogue import Catalogue
 from planner.errors import PlannerError
-from planner.plan import evaluate
+from planner.plan import Plan, evaluate
 from planner.scenario import Scalar, Scenario
 
 HISTORY = 200
@@ -47,9 +47,16 @@ class WorkbookState(HasTraits):
     error_path = Unicode("", help="The field at fault, or empty.")
     stale = Bool(False, help="The plan on screen is not the answer to the scenario shown.")
 
-    def __init__(self, catalogue: Catalogue, scenario: Scenario | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        scenario: Scenario | None = None,
+        needs: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.catalogue = catalogue
+        self.needs = tuple(needs)
+        """Parts of a plan that are computed only when asked for, and that the page shows."""
         self.first = scenario or Scenario()
         self.scenario = self.first
         self._past: list[Scenario] = []
@@ -57,7 +64,7 @@ class WorkbookState(HasTraits):
         self._dragged = ""
         if not self._answer(self.first):
             # There is always a last good plan: the default scenario's, until this one is mended.
-            self.plan = evaluate(Scenario(), catalogue)
+            self.plan = self._evaluate(Scenario())
 
     @property
     def can_undo(self) -> bool:
@@ -160,7 +167,7 @@ class WorkbookState(HasTraits):
         with self.hold_trait_notifications():
             self.scenario = scenario
             try:
-                plan = evaluate(scenario, self.catalogue)
+                plan = self._evaluate(scenario)
             except PlannerError as error:
                 self._fail(error)
                 self.stale = True
@@ -171,6 +178,13 @@ class WorkbookState(HasTraits):
                 return False
             self.plan, self.error, self.error_path, self.stale = plan, "", "", False
             return True
+
+    def _evaluate(self, scenario: Scenario) -> Plan:
+        """The plan with what the page needs of it, so that every failure is met here."""
+        plan = evaluate(scenario, self.catalogue)
+        for part in self.needs:
+            getattr(plan, part)
+        return plan
 
     def _fail(self, error: PlannerError) -> None:
         # The path first: who observes the error finds the field at fault in place.

@@ -2,7 +2,7 @@
 
 class App {
   constructor(model, root) {
-    Object.assign(this, { model, root, page: model.get("page") || {}, values: {}, query: "", painted: -1, openSeq: 0, waiting: null, controls: new Map(), headlines: new Map(), charts: new Map() });
+    Object.assign(this, { model, root, page: model.get("page") || {}, values: {}, query: "", painted: -1, openSeq: 0, waiting: null, fresh: new Set(), controls: new Map(), headlines: new Map(), charts: new Map(), panels: new Map() });
     this.sizes = new ResizeObserver((entries) => this.#resized(entries));
     this.sights = new IntersectionObserver((entries) => this.#sighted(entries), { rootMargin: "300px" });
     this.wire = new Wire(model, {
@@ -64,6 +64,8 @@ class App {
     this.#showControls(frame);
     this.#showHeadlines(frame.headlines);
     this.#showState(frame);
+    this.fresh = new Set(frame.fresh || []);
+    for (const [id, panel] of this.panels) panel.frame(this.fresh.has(id));
     for (const [id, spec] of Object.entries(frame.charts || {})) this.charts.get(id)?.accept(spec);
     this.root.dataset.ready = "true";
     this.#paintCharts().then(() => {
@@ -92,6 +94,7 @@ class App {
       for (const control of controls) {
         const failed = frame.error?.path === path;
         if (!failed && path in this.values) control.update(this.values[path]);
+        if (failed) control.node.closest("details")?.setAttribute("open", "");
         if (failed || !control.fields?.[0]?.matches(":focus")) control.fail(failed ? frame.error.text : "");
         if (frame.hints && path in frame.hints) control.setHint(frame.hints[path]);
         const rule = control.def.shown_when;
@@ -109,6 +112,7 @@ class App {
       const place = this.headlineList.children[index];
       if (place !== headline.node) this.headlineList.insertBefore(headline.node, place || null);
     });
+    this.headlineList.dataset.count = items.length;
     while (this.headlineList.children.length > items.length) this.headlineList.lastChild.remove();
     setText(this.strip, items.slice(0, 3).map((i) => [i.value, i.unit].filter(Boolean).join(" ")).join("  ·  "));
     clearTimeout(this.speaking); // say it once the numbers rest, not at every step of a drag
@@ -156,6 +160,7 @@ class App {
 
   #reply(reply, buffers) {
     if (reply.kind === "why") this.why.show(reply);
+    else if (reply.kind === "simulation" || reply.kind === "served") this.panels.get(reply.kind)?.show(reply);
     else if (reply.kind === "download") this.#saveFile(reply);
     else if (reply.kind === "plotly") this.onPlotly?.(buffers[0]);
     else if (reply.kind === "notice" || reply.kind === "error") this.notice(reply.text);
@@ -269,7 +274,8 @@ class App {
     this.strip = h("p", { class: "pl-strip", "aria-hidden": "true" });
     this.lastGood = h("p", { class: "pl-last-good", hidden: true, text: "Last good plan" });
     for (const def of page.charts || []) this.charts.set(def.id, def.kind === "table" ? new MapTable(def, this) : new Chart(def, this));
-    const charts = this.charts.size ? h("div", { class: "pl-charts" }, ...[...this.charts.values()].map((c) => c.node)) : null;
+    for (const def of page.panels || []) this.panels.set(def.id, new PANELS[def.id](def, this));
+    const charts = this.charts.size ? h("div", { class: "pl-charts" }, ...[...this.charts.values(), ...this.panels.values()].map((c) => c.node)) : null;
     const intro = h("div", { class: "pl-intro" }, h("h1", { text: page.title || "" }), page.lead && h("p", { class: "pl-lead", text: page.lead }));
     const start = page.kind === "start";
     const results = [this.lastGood, this.headlineList, this.spoken];
@@ -331,18 +337,21 @@ class App {
     return node;
   }
 
+  /** One control in a section of a team, kept so that every frame reaches it. */
+  control(def, team) {
+    const Kind = CONTROLS[def.kind] || TextControl;
+    const control = new Kind({ team, ...def }, this).mount();
+    if (def.team && def.team !== team) control.node.firstChild.append(teamTag(def.team));
+    control.node.classList.toggle("pl-half", Boolean(def.half));
+    this.controls.set(def.path, [...(this.controls.get(def.path) || []), control]);
+    return control;
+  }
+
   #controls(open) {
     // A phone shows what data science asks for; the rest opens with a tap.
     const narrow = innerWidth < 620;
     const section = (def, index) => {
-      const controls = (def.controls || []).map((c) => {
-        const Kind = CONTROLS[c.kind] || TextControl;
-        const control = new Kind({ team: def.team, ...c }, this).mount();
-        if (c.team && c.team !== def.team) control.node.firstChild.append(teamTag(c.team));
-        control.node.classList.toggle("pl-half", Boolean(c.half));
-        this.controls.set(c.path, [...(this.controls.get(c.path) || []), control]);
-        return control.node;
-      });
+      const controls = (def.controls || []).map((c) => this.control(c, def.team).node);
       return h("details", { class: `pl-section ${teamClass(def.team)}`, open: !def.collapsed && (open || !narrow || index < 2) }, h("summary", {}, h("h2", { text: def.title }), teamTag(def.team)), h("div", { class: "pl-section-body" }, ...controls));
     };
     return h("form", { class: open ? "pl-controls pl-controls-wide" : "pl-controls", "aria-label": "Scenario", onsubmit: (event) => event.preventDefault() }, ...(this.page.sections || []).map(section));

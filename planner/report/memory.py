@@ -1,12 +1,12 @@
-"""What a plan says, in sentences that both teams can read aloud."""
+"""What a plan says of memory, in sentences that both teams can read aloud."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from planner.catalogue import Basis, Catalogue
 from planner.plan import Plan
+from planner.report.headline import Headline
 from planner.units import format_gib, format_number, plural
 
 TOOLS = {
@@ -14,21 +14,6 @@ TOOLS = {
     "spade": "A spade: several GPUs of one host.",
     "backhoe": "A backhoe: several hosts.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """One number that matters, with a sentence and the answer that explains it."""
-
-    id: str
-    """Dotted path of the answer behind it."""
-    title: str
-    value: str
-    unit: str
-    text: str
-    tone: str
-    """``good``, ``warn``, ``bad`` or ``plain``."""
-    basis: Basis
 
 
 def headlines(plan: Plan, catalogue: Catalogue) -> tuple[Headline, ...]:

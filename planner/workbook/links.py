@@ -1,0 +1,57 @@
+"""The pages of the workbook, and how one page links to the others."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+LINKS = (
+    (
+        "Start here",
+        "0-start-here.ipynb",
+        "The map of the workbook, and the scenario that both teams fill in.",
+    ),
+    (
+        "Will it fit?",
+        "1-will-it-fit.ipynb",
+        "What memory a model needs, how many GPUs hold it, how many conversations at once.",
+    ),
+    (
+        "How fast, and how many?",
+        "2-how-fast-how-many.ipynb",
+        "How many GPUs keep a speed for so many people, how sure that is, and what idles at night.",
+    ),
+    (
+        "How accurate?",
+        "validation/accuracy.ipynb",
+        "Predicted against measured, for every published benchmark behind the speeds.",
+    ),
+)
+"""Title, notebook and what it answers."""
+
+
+def links_from(current: str) -> list[dict[str, Any]]:
+    """Links to every page, relative to the page that shows them.
+
+    Parameters
+    ----------
+    current : str
+        Notebook of that page, below the folder of notebooks.
+
+    Returns
+    -------
+    list of dict
+
+    >>> [one["href"] for one in links_from("validation/accuracy.ipynb")][-2:]
+    ['../2-how-fast-how-many.ipynb', 'accuracy.ipynb']
+    """
+    folder = posixpath.dirname(current) or "."
+    return [
+        {
+            "title": title,
+            "href": posixpath.relpath(href, folder),
+            "lead": lead,
+            "current": href == current,
+        }
+        for title, href, lead in LINKS
+    ]

@@ -1,0 +1,196 @@
+"""What each dashboard shows, as plain data for the page's script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planner.catalogue import Catalogue
+from planner.scenario import EXAMPLES, field_schema, load_example
+from planner.workbook.controls import DEMAND_SECTIONS, control, section
+from planner.workbook.hints import MEMORY, SPEED
+from planner.workbook.links import links_from
+
+Page = dict[str, Any]
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "The model": (
+        "workload.model_source",
+        "workload.model",
+        "workload.model_parameters",
+        "workload.config_json",
+        "deployment.weight_precision",
+        "deployment.kv_precision",
+    ),
+    "The conversations": ("workload.context_tokens", "workload.concurrent_sequences"),
+    "The hardware": (
+        "deployment.gpu",
+        "deployment.tensor_parallel",
+        "deployment.pipeline_parallel",
+        "deployment.gpus_per_host",
+    ),
+    "The engine": (
+        "deployment.engine",
+        "deployment.gpu_memory_utilization",
+        "deployment.engine_max_sequences",
+        "deployment.engine_batched_tokens",
+    ),
+}
+HOSTS = ("deployment.hosts", "deployment.gpus_per_host")
+"""What the question "what can this hardware serve?" asks."""
+SPEED_SECTIONS: dict[str, tuple[str, ...]] = {
+    "The demand": DEMAND_SECTIONS["The demand"],
+    "The service level": DEMAND_SECTIONS["The service level"],
+    "The model": SECTIONS["The model"],
+    "The hardware": SECTIONS["The hardware"],
+    "The requests": DEMAND_SECTIONS["The requests"],
+    "The calendar": DEMAND_SECTIONS["The calendar"],
+    "The engine": SECTIONS["The engine"],
+    "The conversations": SECTIONS["The conversations"],
+}
+COLLAPSED = {"The calendar", "The engine", "The conversations"}
+"""Sections of the speed page that open with a click."""
+
+
+def will_it_fit(catalogue: Catalogue) -> Page:
+    """The page of memory.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+
+    Returns
+    -------
+    dict
+
+    >>> from planner.catalogue import load_catalogue
+    >>> will_it_fit(load_catalogue())["title"]
+    'Will it fit?'
+    """
+    return {
+        "id": "will-it-fit",
+        "kind": "dashboard",
+        "topics": [MEMORY],
+        "title": "Will it fit?",
+        "lead": "Shovel, spade or backhoe: the memory a model needs, and the GPUs that hold it.",
+        "sections": [
+            {**section(title, paths, catalogue), "collapsed": title == "The engine"}
+            for title, paths in SECTIONS.items()
+        ],
+        "charts": [
+            _chart("memory", "Memory on each GPU, by part", "over more GPUs", 236),
+            _chart("precisions", "GPUs by weight precision", "fewer bits, fewer GPUs", 236),
+            {
+                "id": "map",
+                "title": "Every GPU, every precision",
+                "lead": "fewest GPUs; click to choose",
+                "kind": "table",
+            },
+            _chart("quality", "What each precision gives up", "published comparisons", 450),
+        ],
+        "links": links_from("1-will-it-fit.ipynb"),
+    }
+
+
+def how_fast_how_many(catalogue: Catalogue) -> Page:
+    """The page of speed and numbers.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+
+    Returns
+    -------
+    dict
+
+    >>> from planner.catalogue import load_catalogue
+    >>> [panel["id"] for panel in how_fast_how_many(load_catalogue())["panels"]]
+    ['simulation', 'served']
+    """
+    return {
+        "id": "how-fast-how-many",
+        "kind": "dashboard",
+        "topics": [SPEED],
+        "title": "How fast, and how many?",
+        "lead": "The GPUs that so many people need at this speed, and what idles at night.",
+        "sections": [
+            {**section(title, paths, catalogue), "collapsed": title in COLLAPSED}
+            for title, paths in SPEED_SECTIONS.items()
+        ],
+        "charts": [
+            _chart("trade_off", "Many users or fast ones", "as the batch grows", 320),
+            _chart("step", "Where the time goes", "limits in red", 320),
+            _chart("week", "A week, hour by hour", "what stands ready, and what idles", 236),
+            _chart("growth", "GPUs as demand grows", "with the range of the prediction", 236),
+        ],
+        "panels": [
+            {
+                "id": "simulation",
+                "title": "Check by simulation",
+                "lead": "The formulas beside the busiest hour, request by request.",
+            },
+            {
+                "id": "served",
+                "title": "What can this hardware serve?",
+                "lead": "Every model on the hosts at hand, for this demand and service level.",
+                "controls": [control(path, catalogue) for path in HOSTS],
+            },
+        ],
+        "links": links_from("2-how-fast-how-many.ipynb"),
+    }
+
+
+def start_here(catalogue: Catalogue) -> Page:
+    """The map of the workbook, and the scenario card.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+
+    Returns
+    -------
+    dict
+
+    >>> from planner.catalogue import load_catalogue
+    >>> len(start_here(load_catalogue())["sections"])
+    2
+    """
+    demand = [path for paths in DEMAND_SECTIONS.values() for path in paths]
+    infrastructure = [path for path in demand if _team(path) == "infrastructure"]
+    asks = (
+        "title",
+        *SECTIONS["The model"],
+        *SECTIONS["The conversations"],
+        *(path for path in demand if path not in infrastructure),
+    )
+    offers = (
+        *SECTIONS["The hardware"],
+        "deployment.hosts",
+        *SECTIONS["The engine"],
+        *infrastructure,
+    )
+    return {
+        "id": "start-here",
+        "kind": "start",
+        "topics": [MEMORY, SPEED],
+        "cards": 4,
+        "title": "The AI planning workbook",
+        "lead": "Fill in one scenario together; every dashboard answers for the same one.",
+        "sections": [
+            section("What data science asks for", asks, catalogue, "data science"),
+            section("What infrastructure offers", offers, catalogue, "infrastructure"),
+        ],
+        "charts": [],
+        "examples": [
+            {"name": name, "title": example.title, "lead": example.description}
+            for name, example in ((name, load_example(name)) for name in EXAMPLES)
+        ],
+        "links": links_from("0-start-here.ipynb"),
+    }
+
+
+def _chart(identity: str, title: str, lead: str, height: int) -> Page:
+    return {"id": identity, "title": title, "lead": lead, "height": height}
+
+
+def _team(path: str) -> str:
+    return field_schema()[path]["team"]
