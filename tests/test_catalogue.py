@@ -155,8 +155,8 @@ def test_a_process_sees_a_little_less_than_the_driver(catalogue):
 
 def test_a_blank_fact_raises_with_a_remedy(catalogue):
     blank = catalogue.accelerator("inferentia2")
-    assert math.isnan(blank.memory_nominal_bytes)
-    for name in ("memory_nominal_bytes", "bandwidth_bytes_per_s", "dense_flops.fp8"):
+    assert math.isnan(blank.power_w)
+    for name in ("power_w", "memory_reported_bytes", "dense_flops.fp8"):
         with pytest.raises(MissingData, match="data/gpus.csv"):
             blank.require(name)
 

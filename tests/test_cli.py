@@ -21,9 +21,11 @@ from planner.errors import PlannerError
 from planner.plan import answer_paths, evaluate
 from planner.scenario import EXAMPLES, Scenario, load_example
 
+PARTS = ("memory", "fit", "demand", "serving")
 PLAN_KEYS = {
     "bases",
     "computed_as",
+    "demand",
     "engine",
     "fit",
     "gpu",
@@ -33,6 +35,8 @@ PLAN_KEYS = {
     "model",
     "options",
     "scenario",
+    "serving",
+    "serving_error",
     "weight_precision",
 }
 LLAMA = "meta-llama--Meta-Llama-3.1-8B_config.json"
@@ -91,7 +95,7 @@ def test_evaluate_json_has_stable_keys(name: str, capsys: pytest.CaptureFixture[
     assert set(plan) == PLAN_KEYS
     assert set(plan["model"]) == {"id", "name", "parameters", "active_parameters"}
     assert set(plan["gpu"]) == {"id", "name", "memory_usable_bytes"}
-    paths = {f"{part}.{key}" for part in ("memory", "fit") for key in plan[part]}
+    paths = {f"{part}.{key}" for part in PARTS for key in plan[part]}
     assert paths == set(answer_paths()) == set(plan["bases"])
     assert set(plan["options"]) == {"gpus", "weight_precisions", "smallest_gpu_count"}
     counts = plan["options"]["smallest_gpu_count"]

@@ -21,6 +21,7 @@ from planner.performance import (
     FIRST_TOKEN_GROUPS,
     GROUPS,
     LEVELS,
+    NOVELTIES,
     TERMS,
     Cases,
     Layout,
@@ -543,12 +544,14 @@ def test_corrections_multiply_as_the_table_says(reference):
 
 def test_ranges_widen_when_a_model_or_a_gpu_is_new(reference):
     factors = reference.range_factors
-    assert factors.shape == (len(QUANTITIES), len(KINDS), len(FAMILIES), 2)
+    assert factors.shape == (len(QUANTITIES), len(NOVELTIES), len(FAMILIES), 2)
     assert np.all(factors[..., 0] < 1) and np.all(factors[..., 1] > 1)
     width = np.log(factors[..., 1] / factors[..., 0])
     known = KINDS.index("configuration")
+    both = NOVELTIES.index("model and gpu")
     for new in ("model", "gpu"):
         assert np.all(width[:, KINDS.index(new)] > width[:, known])
+        assert np.all(width[:, both] > width[:, KINDS.index(new)])
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_every_cell_of_the_map_is_its_own_plan(plan: Plan) -> None:
 
 @every_plan
 def test_a_total_carries_the_weakest_basis_of_its_parts(plan: Plan) -> None:
-    bases = plan.bases
+    bases = {**plan.bases, **plan.speed.bases}
     assert set(bases) == set(answer_paths())
     parts = [
         bases[f"memory.{name}_bytes"]
@@ -224,7 +224,7 @@ def test_every_answer_explains_itself(plan: Plan, path: str) -> None:
         assert re.search(r"\d", one.value) or isinstance(_at(plan, one.path), str)
     text = str(explanation)
     assert explanation.label in text and explanation.value in text
-    assert explanation.basis == plan.bases[path]
+    assert explanation.basis == plan.basis(path)
 
 
 def _at(plan: Plan, path: str) -> Any:

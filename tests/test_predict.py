@@ -400,7 +400,7 @@ def test_another_architecture_is_not_taken_for_a_known_one(name: str) -> None:
         find_model(CATALOGUE, name)
 
 
-@pytest.mark.parametrize("name", ["H800", "MI300A", "L20", "GB10", "A100 20GB", "80GB", "B100"])
+@pytest.mark.parametrize("name", ["H900", "MI300A", "L2", "GB10", "A100 20GB", "80GB", "B100"])
 def test_another_gpu_is_not_taken_for_a_known_one(name: str) -> None:
     with pytest.raises(MissingData):
         find_gpu(CATALOGUE, name)

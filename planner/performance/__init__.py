@@ -4,7 +4,7 @@ Every function broadcasts: one slider position and a million candidates are the 
 once.
 """
 
-from planner.performance.cases import Cases, Reference, novelty
+from planner.performance.cases import NOVELTIES, Cases, Reference, novelty
 from planner.performance.corrections import ALL, LEVELS, Corrections, Level
 from planner.performance.keys import (
     FAMILIES,
@@ -56,6 +56,7 @@ __all__ = [
     "FORMATS",
     "GROUPS",
     "LEVELS",
+    "NOVELTIES",
     "OPTIONAL_COLUMNS",
     "RANKS",
     "REQUIRED_COLUMNS",

@@ -26,7 +26,7 @@ _FORMATS = set(
 )
 _GPU_WORDS = set(
     "nvidia amd intel google aws huawei habana apple tesla geforce instinct gpu dgx hgx oam hbm2 "
-    "hbm2e hbm3 hbm3e gddr6 gddr7 generation edition".split()
+    "hbm2e hbm3 hbm3e gddr6 gddr7 generation edition unspecified".split()
 )
 _FORMAT_WORDS = set(
     "dynamic static block blockwise blocks scales per tensor channel token pertensor marlin moe "

@@ -172,6 +172,10 @@ def _names(rows: _Rows, column: str, ids: tuple[str, ...], find: Finder) -> np.n
         np.flatnonzero(_is_blank(names)),
         lambda row: f"{column} is blank; `planner {column}s` lists what may stand there.",
     )
+    # The usual variant stands for one that nobody stated.
+    guessed = {name for name in set(names) if "unspecified" in name.lower()}
+    if guessed:
+        rows.weaken(np.array([name in guessed for name in names]), Basis.ASSUMED)
     return _looked_up(rows, names, ids, find)
 
 

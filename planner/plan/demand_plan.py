@@ -104,7 +104,7 @@ class DemandPlan:
     hours_per_year: float = answer(
         "Hours that it runs in a year",
         "h",
-        "{scenario.demand.duration}",
+        "hours of a year when it runs as asked: {scenario.demand.duration}",
         "utilisation",
     )
     outside_fraction: float = answer(

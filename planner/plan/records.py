@@ -352,21 +352,21 @@ class Plan:
                 ],
             },
             **self._speed_to_dict(),
-            "bases": {path: basis.words for path, basis in self.bases.items()},
         }
 
     def _speed_to_dict(self) -> dict[str, Any]:
         """Demand and speed, or why there are none: memory is worth having without them."""
+        bases, found = self.bases, {"demand": None, "serving": None}
         try:
             speed = self.speed
         except PlannerError as error:
-            return {"demand": None, "serving": None, "serving_error": str(error)}
-        found = {
-            name: {key: _plain(value) for key, value in asdict(record).items()}
-            for name, record in (("demand", speed.demand), ("serving", speed.serving))
-        }
-        found["serving"]["feasible"] = speed.feasible
-        return {**found, "serving_error": speed.reason or None}
+            found["serving_error"] = str(error)
+        else:
+            for name, record in (("demand", speed.demand), ("serving", speed.serving)):
+                found[name] = {key: _plain(value) for key, value in asdict(record).items()}
+            found["serving_error"] = speed.reason or None
+            bases = {**bases, **speed.bases}
+        return {**found, "bases": {path: basis.words for path, basis in bases.items()}}
 
 
 def _plain(value: Any) -> Any:
