@@ -699,7 +699,7 @@ def test_the_first_dashboard_does_not_compute_speed(screen: Screen) -> None:
 
 def test_more_people_need_more_gpus(fast: Screen) -> None:
     seen = []
-    for seq, people in enumerate([500, 20_000, 200_000, 2_000_000], 1):
+    for seq, people in enumerate([2000, 20_000, 200_000, 2_000_000], 1):
         frame = fast.ask(kind="set", seq=seq, path="demand.users", value=people)
         assert frame["error"] is None and not frame["stale"]
         seen.append(int(numbers(frame)["serving.gpus"]["value"].replace(",", "")))
@@ -738,13 +738,15 @@ def test_the_first_dashboard_does_not_mind_a_missing_log(screen: Screen) -> None
 def test_a_service_level_that_nothing_keeps(
     path: str, value: float, bad: str, fast: Screen
 ) -> None:
-    frame = fast.ask(kind="set", seq=1, path=path, value=value)
+    """One GPU reads 70 GB of weights in 20 ms and such a prompt in 70 ms at the very best."""
+    fast.ask(kind="set", seq=1, path="deployment.tensor_parallel", value=1)
+    frame = fast.ask(kind="set", seq=2, path=path, value=value)
     plan, shown = fast.state.plan, numbers(frame)
     assert frame["error"] is None and not frame["stale"], "it is an answer, not a fault"
     gpus = shown["serving.gpus"]
     assert (gpus["value"], gpus["tone"], gpus["text"]) == ("None will do", "bad", plan.speed.reason)
     assert shown[bad]["tone"] == "bad"
-    assert {"trade_off", "step", "week", "growth"} == set(frame["charts"])
+    assert {"trade_off", "week", "growth"} <= set(frame["charts"])
     told = fast.ask(kind="why", seq=2, id="serving.gpus")
     assert told["value"] == "None will do" and plan.speed.reason in told["note"]
     fast.ask(kind="simulate", seq=3, action="start")

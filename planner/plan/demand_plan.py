@@ -73,7 +73,7 @@ class DemandPlan:
     active_users: float = answer(
         "People at work in the busiest hour",
         "1",
-        "{scenario.demand.users} × {scenario.demand.active_fraction}",
+        "{scenario.demand.users} × {scenario.demand.active_fraction}, where people are counted",
         "closed-population",
         "Not known when demand comes as requests or as a log.",
     )

@@ -63,6 +63,8 @@ class _Sized:
     """The same axis."""
     replicas: np.ndarray
     """The same axis [replica]."""
+    every: ReplicaCapacity
+    """Of all layouts: whoever finds the hardware slower may spread the model otherwise."""
     people: bool
     """Whether demand is a known number of people."""
 
@@ -155,15 +157,17 @@ def traffic_of(ask: Asked) -> Traffic:
 
 
 def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarget) -> _Sized:
-    """The layout with the fewest GPUs; of equals the one with fewer stages, then fewer ranks."""
+    """The layout with the fewest GPUs; of equals the one that needs fewer if hardware is slow, then
+    the one with fewer stages and ranks."""
     capacity = replica_capacity(found.curve, traffic, target)
     people = not traffic.is_open
     amount = ask.plan.active_users if people else ask.plan.peak_per_s
     replicas = replicas_needed(amount, capacity.users if people else capacity.rate_per_s)
-    gpus = replicas[_NOMINAL] * found.gpus
+    gpus = replicas * found.gpus
     # Where nothing keeps the service level, the widest layout comes nearest to it.
-    order = np.where(np.isfinite(gpus), gpus, 1e9 - found.tensor_parallel)
-    at = int(np.lexsort((found.tensor_parallel, found.pipeline_parallel, order))[0])
+    fewest = np.where(np.isfinite(gpus[_NOMINAL]), gpus[_NOMINAL], 1e9 - found.tensor_parallel)
+    order = (found.tensor_parallel, found.pipeline_parallel, gpus[_HIGH], fewest)
+    at = int(np.lexsort(order)[0])
     return _Sized(
         found,
         at,
@@ -172,6 +176,7 @@ def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarge
         ),
         ReplicaCapacity(*(getattr(capacity, f.name)[:, at] for f in fields(ReplicaCapacity))),
         replicas[:, at],
+        capacity,
         people,
     )
 
@@ -229,7 +234,8 @@ def _answers(
     week: WeekTable,
 ) -> ServingPlan:
     each = float(sized.found.gpus[sized.at])
-    low, nominal, high = (float(value) for value in sized.replicas)
+    nominal = float(sized.replicas[_NOMINAL])
+    ends = _fewest_gpus(sized, ask, np.ones(1))[:, 0]
     gpus, hours = nominal * each, ask.plan.hours_per_year
     used, running = float(week.replicas.sum()), float(week.running.sum())
     idle = 1.0 - used / (nominal * running) if math.isfinite(nominal) else math.nan
@@ -238,8 +244,8 @@ def _answers(
     ttft = [float(value) for value in result.ttft_s]
     return ServingPlan(
         gpus=gpus,
-        gpus_low=low * each,
-        gpus_high=high * each,
+        gpus_low=float(ends[_LOW]),
+        gpus_high=float(ends[_HIGH]),
         replicas=nominal,
         gpus_per_replica=each,
         tensor_parallel=float(sized.found.tensor_parallel[sized.at]),
@@ -317,15 +323,8 @@ def _parts(sized: _Sized, serving: ServingPlan) -> StepParts:
 
 
 def _growth(scenario: Scenario, sized: _Sized, ask: Asked) -> GrowthTable:
-    each, demand = float(sized.found.gpus[sized.at]), ask.plan
     section = scenario.demand
-    if sized.people:
-        amount = demand.active_users * _GROWTH
-        gpus = replicas_needed(amount, sized.capacity.users[:, None]) * each
-    else:
-        gpus = (
-            replicas_needed(demand.peak_per_s * _GROWTH, sized.capacity.rate_per_s[:, None]) * each
-        )
+    gpus = _fewest_gpus(sized, ask, _GROWTH)
     label, here = {
         "staff": ("People", float(section.users)),
         "population": ("People", float(section.users)),
@@ -333,6 +332,14 @@ def _growth(scenario: Scenario, sized: _Sized, ask: Asked) -> GrowthTable:
         "log": ("Times the log's requests", float(section.log_scale)),
     }[section.source]
     return GrowthTable(label, here * _GROWTH, here, gpus[_NOMINAL], gpus[_LOW], gpus[_HIGH])
+
+
+def _fewest_gpus(sized: _Sized, ask: Asked, times: np.ndarray) -> np.ndarray:
+    """GPUs for times the demand, each end of the range in the layout that suits it best."""
+    amount = ask.plan.active_users if sized.people else ask.plan.peak_per_s
+    each = sized.every.users if sized.people else sized.every.rate_per_s
+    replicas = replicas_needed(amount * times, each[..., None])
+    return np.min(replicas * sized.found.gpus[:, None], axis=1)
 
 
 def _why_not(choice: Choice, ask: Asked, sized: _Sized, target: ServiceTarget) -> str:

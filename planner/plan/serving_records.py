@@ -28,14 +28,14 @@ class ServingPlan:
     gpus_low: float = answer(
         "GPUs, if the hardware is fast",
         "gpu",
-        "as {serving.gpus}, with speed at the fast end of its range",
+        "as {serving.gpus}, with speed at the fast end of its range and the layout that suits it",
         "service-level",
         _RANGE,
     )
     gpus_high: float = answer(
         "GPUs, if the hardware is slow",
         "gpu",
-        "as {serving.gpus}, with speed at the slow end of its range",
+        "as {serving.gpus}, with speed at the slow end of its range and the layout that suits it",
         "service-level",
         _RANGE,
     )
@@ -165,7 +165,8 @@ class ServingPlan:
     output_tokens_per_s: float = answer(
         "Answer tokens that it can deliver",
         "token/s",
-        "{serving.replicas} × {serving.capacity_per_s} × {demand.answer_tokens}",
+        "{serving.replicas} × {serving.capacity_per_s} × {demand.answer_tokens}; none when no "
+        "number will do",
         "throughput",
         "Within the service level.",
     )

@@ -11,7 +11,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 PAINT_MS = 60_000
-PAGES = {"start": "0-start-here.ipynb", "fit": "1-will-it-fit.ipynb"}
+PAGES = {
+    "start": "0-start-here.ipynb",
+    "fit": "1-will-it-fit.ipynb",
+    "fast": "2-how-fast-how-many.ipynb",
+}
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WIDTHS = (1440, 1024, 768, 390, 320)
 
@@ -104,6 +108,9 @@ def draw_everything(page: Page) -> None:
 def unfold(page: Page) -> None:
     """Open every section; not by clicking, which would be where Tab goes on from."""
     page.evaluate("document.querySelectorAll('.pl-section').forEach((one) => (one.open = true))")
+    page.evaluate("document.querySelector('[data-panel=served] [aria-expanded=false]')?.click()")
+    if page.locator("[data-panel=served]").count():
+        expect(page.locator(".pl-served tbody tr").first).to_be_visible()
 
 
 def violations(page: Page, axe_source: str) -> list[dict]:
@@ -223,8 +230,9 @@ def test_every_control_has_a_name(page, workbook_url, name):
     nodes.dispose()
 
 
-def test_pictures_have_words(page, workbook_url):
-    open_page(page, workbook_url, "fit")
+@pytest.mark.parametrize("name", ["fit", "fast"])
+def test_pictures_have_words(page, workbook_url, name):
+    open_page(page, workbook_url, name)
     assert page.locator("[data-chart]").count() == 4
     for chart in page.locator("[data-chart]").all():
         caption = chart.locator("figcaption").inner_text()
@@ -234,7 +242,7 @@ def test_pictures_have_words(page, workbook_url):
             assert len(picture.get_attribute("aria-label").split()) > 8
         else:
             expect(chart.get_by_role("table")).to_be_visible()
-    spoken = page.locator("[aria-live=polite]")
+    spoken = page.locator(".pl-results [aria-live=polite]")
     expect(spoken).to_contain_text("GPU", timeout=5000)
 
 

@@ -11,8 +11,15 @@ from playwright.sync_api import Page, expect
 # JupyterLab itself starts in ten to twenty seconds on a small machine.
 OPEN_MS = 90_000
 NOTEBOOKS = {
-    "0-start-here.ipynb": ("start-here", 0),
-    "1-will-it-fit.ipynb": ("will-it-fit", 4),
+    "0-start-here.ipynb": ("start-here", 0, 10, "workload.concurrent_sequences"),
+    "1-will-it-fit.ipynb": ("will-it-fit", 4, 6, "workload.concurrent_sequences"),
+    "2-how-fast-how-many.ipynb": ("how-fast-how-many", 4, 7, "demand.users"),
+}
+"""Page, charts, headlines, and a slider to move."""
+MOVES = {
+    # One step, the end, and what the headline says of it.
+    "workload.concurrent_sequences": ("16", "18", "10,000", "fit.sequences"),
+    "demand.users": ("500", "610", "100M", "demand.peak_per_s"),
 }
 
 
@@ -48,11 +55,11 @@ def test_every_notebook_is_tried(repository: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_dashboard_works_in_jupyterlab(page: Page, lab_url: str, name: str):
-    identity, charts = NOTEBOOKS[name]
+    identity, charts, headlines, path = NOTEBOOKS[name]
     run_all(page, lab_url, name)
     widget = page.locator(f'.planner[data-page="{identity}"][data-host="notebook"][data-ready]')
     expect(widget).to_be_visible(timeout=OPEN_MS)
-    expect(widget.locator(".pl-headline:visible")).to_have_count(6)
+    expect(widget.locator(".pl-headline:visible")).to_have_count(headlines)
     for status in ("error", "lost"):
         expect(widget.locator(f".pl-status-{status}")).to_be_hidden()
     for chart in widget.locator("[data-chart]").all():
@@ -67,19 +74,20 @@ def test_the_dashboard_works_in_jupyterlab(page: Page, lab_url: str, name: str):
     code.scroll_into_view_if_needed()
     expect(code).to_contain_text("planner.workbook")
 
-    control = widget.locator('[data-path="workload.concurrent_sequences"]')
+    start, step, end, answer = MOVES[path]
+    control = widget.locator(f'[data-path="{path}"]')
     number, thumb = control.locator("input[type=text]"), control.get_by_role("slider")
-    words = widget.locator('[data-headline="fit.sequences"]')
+    words = widget.locator(f'[data-headline="{answer}"]')
     before = words.inner_text()
     thumb.scroll_into_view_if_needed()
-    for key, value in (("ArrowRight", "18"), ("End", "10,000")):
+    for key, value in (("ArrowRight", step), ("End", end)):
         thumb.press(key)
         expect(number).to_have_value(value)
-        expect(words).to_contain_text(value)
+        expect(words).to_contain_text(value.replace("M", ",000,000"))
     assert words.inner_text() != before
     # The keys of a slider and of undo are the dashboard's, not the notebook's.
     page.keyboard.press("Control+z")
-    expect(number).to_have_value("16")
+    expect(number).to_have_value(start)
     expect(page.locator(".jp-NotebookPanel .jp-CodeCell")).to_have_count(1)
     assert page.foreign_requests == []
     assert not [error for error in page.console_errors if "chart " in error or "anywidget" in error]

@@ -15,6 +15,7 @@ from planner.scenario import EXAMPLES, field_schema, load_example
 
 START = "0-start-here.ipynb"
 FIT = "1-will-it-fit.ipynb"
+FAST = "2-how-fast-how-many.ipynb"
 PAINT_MS = 60_000
 
 
@@ -60,9 +61,12 @@ def scenario_of(page: Page, link: str) -> Scenario:
 
 
 def notebooks(repository: Path) -> dict[str, dict]:
-    """Every notebook that is served, by name."""
+    """Every notebook that is served, by its path below their folder."""
     folder = repository / "notebooks"
-    return {path.name: json.loads(path.read_text("utf-8")) for path in folder.glob("*.ipynb")}
+    return {
+        path.relative_to(folder).as_posix(): json.loads(path.read_text("utf-8"))
+        for path in folder.rglob("*.ipynb")
+    }
 
 
 def test_the_map_shows_every_dashboard_and_no_other(start, repository):
@@ -72,7 +76,8 @@ def test_the_map_shows_every_dashboard_and_no_other(start, repository):
     def targets(links) -> list[str]:
         found = links.evaluate_all("(links) => links.map((link) => link.getAttribute('href'))")
         return [
-            unquote(urlsplit(urljoin(start.url, href)).path.rsplit("/", 1)[1]) for href in found
+            unquote(urlsplit(urljoin(start.url, href)).path.split("/render/", 1)[1])
+            for href in found
         ]
 
     cards = start.get_by_role("navigation", name="Map of the workbook").get_by_role("link")
@@ -133,6 +138,21 @@ def test_the_links_carry_the_scenario_there_and_back(start):
     expect(box(start, "workload.concurrent_sequences")).to_have_value("200")
 
 
+def test_demand_on_the_card_is_the_second_dashboards(start):
+    gpus = start.locator('[data-headline="serving.gpus"]')
+    before = gpus.inner_text()
+    type_in(start, "demand.users", "300k")
+    assert gpus.inner_text() != before
+    card = f'.pl-map a[href^="{FAST}"]'
+    start.wait_for_timeout(100)
+    assert scenario_of(start, card).demand.users == 300_000
+    said = gpus.locator(".pl-value").inner_text()
+    start.locator(card).click()
+    start.wait_for_selector('.planner[data-page="how-fast-how-many"]', timeout=PAINT_MS)
+    expect(box(start, "demand.users")).to_have_value("300,000")
+    expect(start.locator('[data-headline="serving.gpus"] .pl-value')).to_have_text(said)
+
+
 def test_the_examples_fill_the_card(start):
     group = start.get_by_role("group", name="Start from an example")
     expect(group.get_by_role("button")).to_have_count(len(EXAMPLES))
@@ -153,7 +173,7 @@ def test_the_examples_fill_the_card(start):
 def test_both_teams_read_the_answer_in_their_own_words(start):
     tags = start.locator(".pl-headline .pl-tag:visible").all_inner_texts()
     assert sorted(tags) == ["data science", "infrastructure"]
-    expect(start.locator(".pl-headline:visible")).to_have_count(6)
+    expect(start.locator(".pl-headline:visible")).to_have_count(10)
     words = start.locator(".pl-headline").filter(has=start.locator(".pl-tag:visible"))
     before = words.all_inner_texts()
     type_in(start, "workload.context_tokens", "128k")
