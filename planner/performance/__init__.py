@@ -4,7 +4,7 @@ Every function broadcasts: one slider position and a million candidates are the 
 once.
 """
 
-from planner.performance.cases import NOVELTIES, Cases, Reference, novelty
+from planner.performance.cases import Cases, Reference
 from planner.performance.corrections import ALL, LEVELS, Corrections, Level
 from planner.performance.keys import (
     FAMILIES,
@@ -17,6 +17,7 @@ from planner.performance.keys import (
     rank_index,
 )
 from planner.performance.layout import Layout, read_layout
+from planner.performance.novelty import NOVELTIES, novelty, range_table
 from planner.performance.prediction import (
     DeploymentSpeed,
     Prediction,
@@ -88,6 +89,7 @@ __all__ = [
     "novelty",
     "predict_cases",
     "prompt_work",
+    "range_table",
     "rank_index",
     "read_cases",
     "read_layout",

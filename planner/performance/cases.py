@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from planner.catalogue import (
-    KINDS,
-    QUANTITIES,
     Accelerator,
     Architecture,
     Catalogue,
@@ -18,8 +16,9 @@ from planner.catalogue import (
     take,
 )
 from planner.memory import Device, WeightFormat, device, replica_memory, weight_format
-from planner.performance.keys import FAMILIES, RUNS, Keys, Vocabulary, family, rank_index
+from planner.performance.keys import RUNS, Keys, Vocabulary, family, rank_index
 from planner.performance.layout import Layout
+from planner.performance.novelty import novelty, range_table
 from planner.performance.speed import (
     GpuSpeed,
     collective_bytes_per_s,
@@ -30,8 +29,6 @@ from planner.performance.step import SpeedModel
 from planner.performance.terms import Replica
 from planner.units import GIB
 
-NOVELTIES = (*KINDS, "model and gpu")
-"""What may be new about a case, from the least to the most."""
 USABLE_FRACTION = 0.97
 """Share of the memory on the label that a process sees, where only the label is known; measured
 ones lie between 0.95 and 1.0."""
@@ -154,14 +151,7 @@ class Reference:
 
         Where model and GPU are both new, their errors add up as independent ones do.
         """
-        ranges = self.catalogue.efficiencies.ranges
-        single = np.array(
-            [[[ranges[q, kind, one] for one in FAMILIES] for kind in KINDS] for q in QUANTITIES]
-        )
-        logs = np.log(single)
-        spread = np.hypot(logs[:, KINDS.index("model")], logs[:, KINDS.index("gpu")])
-        both = np.exp(spread * np.array([-1.0, 1.0]))
-        return np.concatenate([single, both[:, None]], axis=1)
+        return range_table(self.catalogue.efficiencies.ranges)
 
     @cached_property
     def _kinds(self) -> np.ndarray:
@@ -352,31 +342,6 @@ class Reference:
         exact = np.maximum(held.kv_pool_bytes, 0.0) / np.maximum(held.sequence_bytes, 1e-9)
         slots = np.minimum(exact * groups, limit)
         return slots, np.maximum(held.capacity_tokens, 0.0) * groups
-
-
-def novelty(model_known: Any, gpu_known: Any) -> Any:
-    """What is new about a model on a GPU that were not measured together.
-
-    A known model on a known GPU counts as a new GPU: the pair may still surprise.
-
-    .. math:: 1\\ (model),\\ 2\\ (GPU),\\ 3\\ (both)
-
-    Parameters
-    ----------
-    model_known, gpu_known : bool or array [1]
-
-    Returns
-    -------
-    int or array [1]
-        Index into ``NOVELTIES``.
-
-    Source: no publication.
-
-    >>> [NOVELTIES[int(novelty(m, g))] for m, g in ((False, True), (True, True), (False, False))]
-    ['model', 'gpu', 'model and gpu']
-    """
-    new = np.where(np.asarray(model_known), KINDS.index("gpu"), KINDS.index("model"))
-    return np.where(np.asarray(gpu_known), new, np.where(model_known, new, len(KINDS)))
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def explain(plan: Plan, path: str) -> Explanation:
     Raises
     ------
     MissingData
-        The plan has no such answer; the sentence lists those it has.
+        The plan has no such answer; the sentence names the nearest.
 
     >>> from planner.catalogue import load_catalogue
     >>> from planner.plan import evaluate
@@ -124,7 +125,11 @@ def explain(plan: Plan, path: str) -> Explanation:
     section, _, name = path.partition(".")
     record = RECORDS.get(section)
     if record is None or name not in record.__dataclass_fields__:
-        raise MissingData(f"This plan has no answer '{path}'; it has {', '.join(answer_paths())}.")
+        close = difflib.get_close_matches(path, answer_paths(), n=8, cutoff=0.0)
+        raise MissingData(
+            f"This plan has no answer '{path}'; of the {len(answer_paths())} about "
+            f"{', '.join(RECORDS)} the nearest are {', '.join(close)}."
+        )
     metadata = record.__dataclass_fields__[name].metadata
     inputs = tuple(_inputs(plan, metadata["formula"]))
     return Explanation(

@@ -319,7 +319,7 @@ class Plan:
 
         >>> from planner import Scenario, evaluate, load_catalogue
         >>> sorted(evaluate(Scenario(), load_catalogue()).to_dict())[:4]
-        ['bases', 'computed_as', 'engine', 'fit']
+        ['bases', 'computed_as', 'demand', 'engine']
         """
         return {
             "scenario": self.scenario.to_dict(),

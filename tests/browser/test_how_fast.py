@@ -93,7 +93,7 @@ def test_it_opens_with_the_plans_own_numbers(page, workbook_url):
     for chart in CHARTS:
         node = page.locator(f'[data-chart="{chart}"]')
         node.scroll_into_view_if_needed()
-        expect(node.locator(".main-svg").first).to_be_visible()
+        expect(node.locator(".main-svg, table").first).to_be_visible()
         expect(node.locator("figcaption")).not_to_be_empty()
 
 

@@ -86,6 +86,8 @@ def picture(page: Page, chart: str = "memory") -> str:
 
 def everything(page: Page) -> dict:
     """What the page shows: its values, its headlines and its four pictures."""
+    # Charts just out of sight follow when the sliders rest.
+    page.wait_for_selector(".planner:not([data-behind])")
     return {
         "headlines": page.locator(".pl-headline").all_inner_texts(),
         "charts": [picture(page, chart) for chart in CHARTS],
