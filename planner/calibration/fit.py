@@ -60,19 +60,18 @@ STEP_PRIOR = {
 the bandwidth, matrix products run at 70 % of the 16-bit, 50 % of the 8-bit and 35 % of the 4-bit
 peak, a small collective takes some microseconds, a layer some tens."""
 STEP_PRIOR_SD = {"memory": 0.02, "compute": 0.25, "link": 0.3, "host": 0.4}
-"""How far logarithms of coefficients may leave their priors: the share of the bandwidth that kernels
-reach is known from kernels alone, host overhead only from whole engines."""
+"""How far logarithms of coefficients may leave their priors: the share of the bandwidth that
+kernels reach is known from kernels alone, host overhead only from whole engines."""
 FIRST_PRIOR = {
     "constant": 0.03,
     "layers": 0.8e-3,
     "prompt": 1.3,
     "step": 1.0,
     "burst": 0.2,
-    "wait": 0.5,
     "burst layers": 1e-5,
 }
 """Dispatch of 0.8 ms a layer as in aiconfigurator; a prompt costs what it computes; a fifth of the
-other prompts arrive together; the wait of M/D/1."""
+other prompts arrive together."""
 FIRST_PRIOR_SD = 1.0
 SCALE = {"tpot": 0.08, "ttft": 0.15}
 """Errors beyond this are weighed down (pseudo-Huber)."""
@@ -227,9 +226,7 @@ def _first_design(
     replica = reference.replica(cases)
     keys = reference.keys(cases, replica, np.full(len(picked), RUNS.index("steady")))
     speed = replica_speed(replica, model, keys, batch, cases.isl, cases.osl)
-    times = first_token_times(
-        replica.architecture.layers, batch, speed.prefill_s, speed.tpot_s, speed.interference_s
-    )
+    times = first_token_times(replica.architecture.layers, batch, speed.prefill_s, speed.tpot_s)
     names = tuple(FIRST_TOKEN_TERMS)
     return Design(
         stage="ttft",

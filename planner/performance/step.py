@@ -29,16 +29,13 @@ FIRST_TOKEN_TERMS = {
     "prompt": "prompt",
     "step": "step",
     "burst": "queue",
-    "wait": "queue",
     "burst layers": "queue",
 }
 """Terms of the time to the first token, and the group that a correction scales: a fixed time, a
-launch per layer, the prompt itself, the step it joins, prompts that arrive together, prompts that
-find others in progress, and the launches of both."""
+launch per layer, the prompt itself, the step it joins, prompts that arrive together, and their
+launches. Waiting as in a queue with random arrivals explained nothing more: benchmarks keep a fixed
+number in flight."""
 FIRST_TOKEN_GROUPS = ("host", "prompt", "step", "queue")
-_BUSIEST_FRACTION = 0.95
-"""Share of time in prefill beyond which the waiting term stops growing: more is an overload, which
-the queue for a slot describes."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +143,7 @@ def replica_speed(
     Continuous batching works each request's prompt in once per ``O`` tokens::
 
         TPOT = step(b) + b/(p O) prefill        prefill = prompt(I (1 - hit))
-        TTFT = c0 + c1 L + c2 prefill + c3 TPOT + b (c4 prefill + c6 L) + c5 prefill q/(1-q)
-        q    = share of time in prefill = b/(p O) prefill / TPOT
+        TTFT = c0 + c1 L + c2 prefill + c3 TPOT + b (c4 prefill + c5 L)
 
     Parameters
     ----------
@@ -183,7 +179,7 @@ def replica_speed(
     prefill = _times(prompt_work(replica, fresh), model.step_coefficients, factors).total_s
     interference = b / (replica.layout.pipeline_parallel * np.maximum(osl, 1.0)) * prefill
     tpot = step.total_s + interference
-    times = first_token_times(replica.architecture.layers, b, prefill, tpot, interference)
+    times = first_token_times(replica.architecture.layers, b, prefill, tpot)
     first = _first_token(times, model.first_coefficients, model.first_corrections.factors(keys))
     return ReplicaSpeed(
         batch=b,
@@ -212,36 +208,32 @@ def _times(work: Work, coefficients: np.ndarray, factors: Mapping[str, Any]) -> 
     return StepTime(*parts.values())
 
 
-def first_token_times(
-    layers: Any, batch: Any, prefill: Any, tpot: Any, interference: Any
-) -> dict[str, Any]:
+def first_token_times(layers: Any, batch: Any, prefill: Any, tpot: Any) -> dict[str, Any]:
     """The times and counts that the calibrated time to the first token adds up.
 
-    .. math:: 1,\\ L,\\ S,\\ TPOT,\\ b S,\\ S q / (1 - q),\\ b L
+    .. math:: 1,\\ L,\\ S,\\ TPOT,\\ b S,\\ b L
 
     Parameters
     ----------
     layers : float or array [1]
     batch : float or array [request]
-    prefill, tpot, interference : float or array [s]
+    prefill, tpot : float or array [s]
 
     Returns
     -------
     dict of float or array [s]
 
-    Source: M/G/1 for the waiting; see :func:`replica_speed`.
+    Source: as :func:`replica_speed`.
 
-    >>> round(float(first_token_times(32, 4, 0.1, 0.02, 0.01)["wait"]), 3)
-    0.1
+    >>> first_token_times(32, 4, 0.1, 0.02)["burst"]
+    0.4
     """
-    busy = np.minimum(interference / tpot, _BUSIEST_FRACTION)
     return {
         "constant": 1.0,
         "layers": layers,
         "prompt": prefill,
         "step": tpot,
         "burst": batch * prefill,
-        "wait": prefill * busy / (1.0 - busy),
         "burst layers": batch * layers,
     }
 
