@@ -433,7 +433,9 @@ def test_a_format_is_read_only_from_words_that_are_one() -> None:
 # --- Properties ---------------------------------------------------------------------------------
 
 INDEX = st.integers(0, 10**6)
-MANY = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+MANY = settings(
+    deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
 """Large models do not fit small GPUs, so many a random case is passed over."""
 
 
@@ -560,7 +562,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.dictionaries(st.sampled_from((*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)), CELLS), max_size=6
@@ -647,7 +649,11 @@ def test_a_file_that_is_no_table_is_refused(
     assert not target.exists()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.binary(max_size=300), st.booleans())
 def test_no_bytes_break_the_reader(tmp_path: Path, content: bytes, with_header: bool) -> None:
     source, target = tmp_path / "cases.csv", tmp_path / "out.csv"

@@ -367,7 +367,7 @@ CELL = st.one_of(
     separator=st.sampled_from([",", ";", "\t"]),
     encoding=st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]),
 )
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_cells(rows: list, separator: str, encoding: str) -> None:
     lines = [separator.join(row) for row in [("time", "isl", "osl"), *rows]]
     only_known_outcomes("\n".join(lines).encode(encoding, "replace"), "a.csv")
