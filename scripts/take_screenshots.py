@@ -2,8 +2,9 @@
 
     python scripts/take_screenshots.py FOLDER [--only will-it-fit] [--width 390]
 
-Serves the workbook on a free port and writes PNGs of both notebooks at 1440x900 and 390x844,
-light and dark: the first screen, the whole page, and the first screen with "Why?" open.
+Serves the workbook on a free port and writes PNGs of every dashboard at 1440x900 and 390x844,
+light and dark: the first screen, the whole page, and the first screen with "Why?" open. Panels
+that are asked for are opened before the whole page is taken.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from pathlib import Path
 from measure_dashboard import launch, serving
 from playwright.sync_api import Page, sync_playwright
 
-NOTEBOOKS = {"start-here": "0-start-here.ipynb", "will-it-fit": "1-will-it-fit.ipynb"}
+NOTEBOOKS = {
+    "start-here": "0-start-here.ipynb",
+    "will-it-fit": "1-will-it-fit.ipynb",
+    "how-fast-how-many": "2-how-fast-how-many.ipynb",
+}
 SIZES = ((1440, 900), (390, 844))
 PAINT_MS = 60_000
 
@@ -33,6 +38,15 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(600)
 
 
+def open_panels(page: Page) -> None:
+    """Run the simulation and show what hosts can serve, where a page offers them."""
+    if page.locator(".pl-panel").count():
+        page.get_by_role("button", name="Run the simulation").click()
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.wait_for_selector(".pl-verdict")
+        page.wait_for_selector(".pl-served tbody tr")
+
+
 def take(page: Page, folder: Path, name: str) -> list[Path]:
     """Take the three pictures of an open page."""
     first, whole, why = (folder / f"{name}-{kind}.png" for kind in ("first", "whole", "why"))
@@ -42,6 +56,7 @@ def take(page: Page, folder: Path, name: str) -> list[Path]:
     for y in range(0, height, 500):
         page.evaluate(f"scrollTo(0, {y})")
         page.wait_for_timeout(150)
+    open_panels(page)
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
     page.screenshot(path=whole, full_page=True)

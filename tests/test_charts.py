@@ -12,6 +12,7 @@ from plotly.graph_objects import Figure
 
 from planner.catalogue import load_catalogue
 from planner.charts import CHARTS, captions
+from planner.errors import InvalidScenario
 from planner.plan import Plan, evaluate
 from planner.scenario import EXAMPLES, Scenario, load_example
 from planner.units import GIB
@@ -40,7 +41,6 @@ def _perhaps_never() -> Plan:
 
 PLANS = {
     **{name: evaluate(load_example(name), CATALOGUE) for name in EXAMPLES},
-    "an embedding model": _plan(workload__model="BAAI/bge-m3"),
     "latent attention": _plan(
         workload__model="deepseek-ai/DeepSeek-R1", deployment__gpu="h200-sxm-141gb"
     ),
@@ -361,3 +361,12 @@ def test_the_same_plan_draws_the_same_picture(name: str) -> None:
 def test_every_format_has_its_own_name_on_the_axis() -> None:
     labels = [one.label for one in CATALOGUE.precisions.values() if one.use != "kv"]
     assert len(set(labels)) == len(labels)
+
+
+def test_an_embedding_model_has_memory_and_no_speed() -> None:
+    """It writes no answer, so that there is nothing to time; its memory is drawn all the same."""
+    plan = _plan(workload__model="BAAI/bge-m3")
+    for name in ("memory", "precisions", "map", "quality"):
+        Figure(CHARTS[name](plan, CATALOGUE))
+    with pytest.raises(InvalidScenario, match="writes no answer"):
+        CHARTS["week"](plan, CATALOGUE)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from planner.catalogue import load_catalogue
-from planner.plan import FitPlan, MemoryPlan, evaluate
+from planner.plan import DemandPlan, FitPlan, MemoryPlan, ServingPlan, evaluate
 from planner.scenario import EXAMPLES, field_schema, load_example
 from planner.units import UNITS
 
@@ -426,12 +426,15 @@ def test_fields_of_physics_records_have_units(record: str) -> None:
 
 # --- Result records ----------------------------------------------------------------------------
 
+RECORDS = {
+    "memory": MemoryPlan,
+    "fit": FitPlan,
+    "demand": DemandPlan,
+    "serving": ServingPlan,
+}
 ANSWERS = [
-    (section, name)
-    for section, record in (("memory", MemoryPlan), ("fit", FitPlan))
-    for name in record.__dataclass_fields__
+    (section, name) for section, record in RECORDS.items() for name in record.__dataclass_fields__
 ]
-RECORDS = {"memory": MemoryPlan, "fit": FitPlan}
 WITHOUT_TERM: set[str] = set()
 """Answers for which the glossary has no fitting entry."""
 

@@ -14,6 +14,7 @@ from planner.units import format_number, plural
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HOURS = 24 * len(DAYS)
+MIDNIGHTS = [24 * day for day in range(1, len(DAYS))]
 IDLE = "rgba(135, 147, 158, 0.16)"
 OFF = "rgba(135, 147, 158, 0.28)"
 """Tint of hours in which nothing runs."""
@@ -58,9 +59,9 @@ def week(plan: Plan, catalogue: Catalogue) -> Spec:
             "tickvals": [12 + 24 * day for day in range(len(DAYS))],
             "ticktext": list(DAYS),
             "showgrid": False,
+            "minor": {"tickvals": MIDNIGHTS, "showgrid": True, "gridcolor": OFF},
         },
-        "shapes": [_midnight(24 * day) for day in range(1, len(DAYS))]
-        + [_off(start, end) for start, end in _spans(table.running == 0)],
+        "shapes": [_off(start, end) for start, end in _spans(table.running == 0)],
         "legend": {"y": 1.01},
         "margin": {"l": 50, "r": 58, "t": 30, "b": 24},
     }
@@ -114,39 +115,7 @@ def growth(plan: Plan, catalogue: Catalogue) -> Spec:
     finite = table.gpus_high[np.isfinite(table.gpus_high)]
     top = 1.3 * max([*table.gpus[np.isfinite(table.gpus)], *finite, 4.0])
     ceiling = np.where(np.isfinite(table.gpus_high), table.gpus_high, top)
-    words = [
-        [f"{amount:,.0f}" if amount >= 10 else format_number(float(amount)), _between(low, high)]
-        for amount, low, high in zip(table.amount, table.gpus_low, table.gpus_high, strict=True)
-    ]
-    steps = {"type": "scatter", "mode": "lines", "x": table.amount.tolist()}
-    shape = {"shape": "vh"}
-    data: list[Spec] = [
-        {
-            **steps,
-            "name": "if fast",
-            "y": _finite(table.gpus_low),
-            "line": {"width": 0, **shape},
-            "hoverinfo": "skip",
-        },
-        {
-            **steps,
-            "name": "80 % range",
-            "y": _finite(ceiling),
-            "fill": "tonexty",
-            "fillcolor": BAND,
-            "line": {"width": 0, **shape},
-            "hoverinfo": "skip",
-        },
-        {
-            **steps,
-            "name": "GPUs",
-            "y": _finite(table.gpus),
-            "line": {"color": CHOSEN, "width": 2.5, **shape},
-            "customdata": words,
-            "hovertemplate": f"{table.label} %{{customdata[0]}}: %{{y:,.0f}} GPUs, "
-            "%{customdata[1]}<extra></extra>",
-        },
-    ]
+    data = _growing(plan, ceiling)
     annotations = [] if feasible else [_centred(NONE_WILL_DO)]
     if feasible:
         data.append(_here(plan))
@@ -174,6 +143,44 @@ def growth(plan: Plan, catalogue: Catalogue) -> Spec:
             "margin": {"l": 50, "r": 16, "t": 12, "b": 42},
         },
     }
+
+
+def _growing(plan: Plan, ceiling: np.ndarray) -> list[Spec]:
+    """The range as an area between two stepped lines, and the prediction as a third."""
+    table = plan.speed.growth
+    words = [
+        [f"{amount:,.0f}" if amount >= 10 else format_number(float(amount)), _between(low, high)]
+        for amount, low, high in zip(table.amount, table.gpus_low, table.gpus_high, strict=True)
+    ]
+    steps = {"type": "scatter", "mode": "lines", "x": table.amount.tolist()}
+    shape = {"shape": "vh"}
+    return [
+        {
+            **steps,
+            "name": "if fast",
+            "y": _finite(table.gpus_low),
+            "line": {"width": 0, **shape},
+            "hoverinfo": "skip",
+        },
+        {
+            **steps,
+            "name": "80 % range",
+            "y": _finite(ceiling),
+            "fill": "tonexty",
+            "fillcolor": BAND,
+            "line": {"width": 0, **shape},
+            "hoverinfo": "skip",
+        },
+        {
+            **steps,
+            "name": "GPUs",
+            "y": _finite(table.gpus),
+            "line": {"color": CHOSEN, "width": 2.5, **shape},
+            "customdata": words,
+            "hovertemplate": f"{table.label} %{{customdata[0]}}: %{{y:,.0f}} GPUs, "
+            "%{customdata[1]}<extra></extra>",
+        },
+    ]
 
 
 def _hardware(hours: list[int], needed: list[float], on: list[float]) -> list[Spec]:
@@ -261,19 +268,6 @@ def _spans(flags: np.ndarray) -> list[tuple[int, int]]:
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
-def _midnight(hour: int) -> Spec:
-    return {
-        "type": "line",
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "x0": hour,
-        "x1": hour,
-        "layer": "below",
-        "line": {"color": OFF, "width": 1},
-    }
 
 
 def _off(start: int, end: int) -> Spec:

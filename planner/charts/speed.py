@@ -72,41 +72,10 @@ def trade_off(plan: Plan, catalogue: Catalogue) -> Spec:
     table = plan.speed.trade_off
     limit = 1.0 / plan.scenario.service_level.tpot_s
     speed = 1.0 / table.tpot_s
-    fast, slow = 1.0 / table.tpot_low_s, 1.0 / table.tpot_high_s
-    left = 0.85 * min(limit, float(slow.min()))
-    right = 1.05 * max(limit, float(fast.max()))
+    left = 0.85 * min(limit, float(1.0 / table.tpot_high_s.max()))
+    right = 1.05 * max(limit, float(1.0 / table.tpot_low_s.min()))
     top = 1.12 * float(table.tokens_high_per_s.max())
-    data: list[Spec] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "80 % range",
-            "x": _rounded(np.concatenate([fast, slow[::-1]])),
-            "y": _rounded(np.concatenate([table.tokens_high_per_s, table.tokens_low_per_s[::-1]])),
-            "fill": "toself",
-            "fillcolor": BAND,
-            "line": {"width": 0},
-            "hoverinfo": "skip",
-        },
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": "more requests at once",
-            "x": _rounded(speed),
-            "y": _rounded(table.tokens_per_s),
-            "customdata": [
-                [format_number(float(batch)), format_seconds(float(ttft)), format_seconds(tpot)]
-                for batch, ttft, tpot in zip(
-                    table.batch, table.ttft_s, table.tpot_s.tolist(), strict=True
-                )
-            ],
-            "hovertemplate": "%{customdata[0]} at once: %{x:.3~g} tokens/s for each, "
-            "%{y:.3~g} together<br>%{customdata[2]} a token, first token after "
-            "%{customdata[1]} without waiting<extra></extra>",
-            "line": {"color": CHOSEN, "width": 2},
-            "marker": {"color": CHOSEN, "size": 5},
-        },
-    ]
+    data = _band_and_curve(plan)
     if plan.speed.feasible:
         data += _operating_points(plan, speed, (left + right) / 2, 0.12 * top)
     return {
@@ -215,6 +184,43 @@ def judged(plan: Plan) -> str:
     return "the mean" if share == "mean" else f"{share} of 100"
 
 
+def _band_and_curve(plan: Plan) -> list[Spec]:
+    """The prediction as a line, and its range as an area from the fast end back to the slow."""
+    table = plan.speed.trade_off
+    fast, slow = 1.0 / table.tpot_low_s, 1.0 / table.tpot_high_s
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "80 % range",
+            "x": _rounded(np.concatenate([fast, slow[::-1]])),
+            "y": _rounded(np.concatenate([table.tokens_high_per_s, table.tokens_low_per_s[::-1]])),
+            "fill": "toself",
+            "fillcolor": BAND,
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "more requests at once",
+            "x": _rounded(1.0 / table.tpot_s),
+            "y": _rounded(table.tokens_per_s),
+            "customdata": [
+                [format_number(float(batch)), format_seconds(float(ttft)), format_seconds(tpot)]
+                for batch, ttft, tpot in zip(
+                    table.batch, table.ttft_s, table.tpot_s.tolist(), strict=True
+                )
+            ],
+            "hovertemplate": "%{customdata[0]} at once: %{x:.3~g} tokens/s for each, "
+            "%{y:.3~g} together<br>%{customdata[2]} a token, first token after "
+            "%{customdata[1]} without waiting<extra></extra>",
+            "line": {"color": CHOSEN, "width": 2},
+            "marker": {"color": CHOSEN, "size": 5},
+        },
+    ]
+
+
 def _operating_points(plan: Plan, speed: np.ndarray, middle: float, low: float) -> list[Spec]:
     """The mean request and the judged one on the curve; their words keep inside the picture."""
     table, serving = plan.speed.trade_off, plan.serving
@@ -222,7 +228,7 @@ def _operating_points(plan: Plan, speed: np.ndarray, middle: float, low: float) 
     mean_x = float(np.interp(serving.batch, table.batch, speed))
     points = [(mean_x, "circle", "bottom", f"mean: {format_number(serving.batch, 2)} at once")]
     if plan.scenario.service_level.percentile != "mean":
-        judges = f"{judged(plan)} see this or more"
+        judges = f"{judged(plan)} see more"
         points.append((serving.user_tokens_per_s, "diamond", "top", judges))
     heights = np.interp([point[0] for point in points], speed[::-1], table.tokens_per_s[::-1])
     return [

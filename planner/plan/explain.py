@@ -18,6 +18,8 @@ from planner.units import BILLION, format_gib, format_number, format_seconds
 
 NOUNS = {"gpu": "GPU", "sequence": "conversation", "bit/weight": "bit", "h": "hour"}
 """What one of a unit is called; the others are called as they are."""
+COUNTED = ("gpu", "replica", "h")
+"""What is infinite only when no amount of it keeps the service level."""
 RATES = {"request/s": "requests a second", "token/s": "tokens a second"}
 RECORDS: dict[str, type] = {
     "memory": MemoryPlan,
@@ -229,6 +231,8 @@ def _shown(value: Any, unit: str) -> str:
         return format_seconds(float(value))
     if unit in ("1", "text"):
         return format_number(float(value))
+    if unit in COUNTED and value == float("inf"):
+        return "no number will do"
     number = format_number(float(value), 4)
     if unit in RATES:
         return f"{number} {RATES[unit]}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planner.catalogue import Basis, Catalogue, weakest
+from planner.errors import InvalidScenario
 from planner.plan.choice import Choice
 from planner.plan.demand_plan import Asked, DemandPlan, asked
 from planner.plan.serving_records import (
@@ -82,6 +83,9 @@ def serving_plan(choice: Choice, catalogue: Catalogue) -> Serving:
     Serving
         ``feasible`` is false, with the reason, when no number of GPUs keeps the service level.
 
+    Raises :class:`InvalidScenario` for a model that writes no answer, and for a demand that is not
+    there.
+
     >>> from planner.catalogue import load_catalogue
     >>> from planner.scenario import Scenario
     >>> c = load_catalogue()
@@ -90,6 +94,12 @@ def serving_plan(choice: Choice, catalogue: Catalogue) -> Serving:
     (True, True)
     """
     scenario = choice.scenario
+    if choice.model.kind != "generative":
+        raise InvalidScenario(
+            f"{choice.model.name} reads text and writes no answer, and its speed was not measured; "
+            "choose a model that writes.",
+            field="workload.model",
+        )
     ask = asked(scenario)
     found = candidates(choice, catalogue, ask.lengths)
     traffic, target = traffic_of(ask), target_of(scenario)
@@ -164,8 +174,10 @@ def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarge
     amount = ask.plan.active_users if people else ask.plan.peak_per_s
     replicas = replicas_needed(amount, capacity.users if people else capacity.rate_per_s)
     gpus = replicas * found.gpus
-    # Where nothing keeps the service level, the widest layout comes nearest to it.
-    fewest = np.where(np.isfinite(gpus[_NOMINAL]), gpus[_NOMINAL], 1e9 - found.tensor_parallel)
+    # Where nothing keeps the service level, show the layout that comes nearest to it.
+    fewest = np.where(
+        np.isfinite(gpus[_NOMINAL]), gpus[_NOMINAL], 1e9 * (1.0 + _miss(found, target))
+    )
     order = (found.tensor_parallel, found.pipeline_parallel, gpus[_HIGH], fewest)
     at = int(np.lexsort(order)[0])
     return _Sized(
@@ -179,6 +191,13 @@ def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarge
         capacity,
         people,
     )
+
+
+def _miss(found: Candidates, target: ServiceTarget) -> np.ndarray:
+    """How many times over its limits one request alone is, in each layout; without slots, far."""
+    tpot = found.curve.tpot_s[_NOMINAL].min(axis=-1) / float(target.tpot_s)
+    ttft = found.curve.ttft_s[_NOMINAL].min(axis=-1) / float(target.ttft_s)
+    return np.where(found.slots >= 1.0, np.maximum(tpot, ttft), 1e9)
 
 
 def _fields_of(curve: SpeedCurve, pick: Callable[[np.ndarray, str], np.ndarray]) -> SpeedCurve:
@@ -350,9 +369,8 @@ def _why_not(choice: Choice, ask: Asked, sized: _Sized, target: ServiceTarget) -
             f"{ask.plan.answer_tokens:,.0f} tokens; choose a GPU with more memory or fewer bits "
             "per weight."
         )
-    fastest = sized.found.curve
-    tpot = float(fastest.tpot_s[_NOMINAL].min())
-    ttft = float(fastest.ttft_s[_NOMINAL].min())
+    tpot = float(sized.curve.tpot_s[_NOMINAL].min())
+    ttft = float(sized.curve.ttft_s[_NOMINAL].min())
     if tpot > float(target.tpot_s):
         return (
             f"{name} takes {format_seconds(tpot)} per output token even for one request, and "

@@ -75,7 +75,7 @@ def speed_sentences(plan: Plan, catalogue: Catalogue) -> dict[str, str]:
             f"{plan.scenario.deployment.gpus_per_host} GPU slots; a replica of "
             f"{plural(int(serving.gpus_per_replica), 'GPU')} holds "
             f"{plural(int(serving.slots), 'request')} and is {serving.utilisation_fraction:.0%} "
-            f"loaded at the peak. No spare host is counted."
+            f"loaded at the peak. Spare hosts come on top."
         ),
     }
 
@@ -196,7 +196,7 @@ def _idle(plan: Plan) -> Headline:
         text = "One replica is the least, so it stays on, with little to do at night."
     else:
         text = (
-            f"Nights and weekends need fewer replicas: {serving.followed_gpu_hours_per_year:,.0f} "
+            f"Quiet hours need fewer replicas: {serving.followed_gpu_hours_per_year:,.0f} "
             f"of {serving.gpu_hours_per_year:,.0f} GPU hours a year would do."
         )
     if demand.outside_fraction > 0.0005:

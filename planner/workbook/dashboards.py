@@ -34,6 +34,7 @@ SCRIPTS = (
     "controls.js",
     "results.js",
     "map.js",
+    "bars.js",
     "on_demand.js",
     "app.js",
 )

@@ -118,7 +118,7 @@ def how_fast_how_many(catalogue: Catalogue) -> Page:
         ],
         "charts": [
             _chart("trade_off", "Many users or fast ones", "as the batch grows", 320),
-            _chart("step", "Where the time goes", "limits in red", 320),
+            {**_chart("step", "Where the time goes", "limits in red", 320), "kind": "bars"},
             _chart("week", "A week, hour by hour", "what stands ready, and what idles", 236),
             _chart("growth", "GPUs as demand grows", "with the range of the prediction", 236),
         ],

@@ -19,7 +19,8 @@ NOTEBOOKS = {
 MOVES = {
     # One step, the end, and what the headline says of it.
     "workload.concurrent_sequences": ("16", "18", "10,000", "fit.sequences"),
-    "demand.users": ("500", "610", "100M", "demand.peak_per_s"),
+    # A step is a hundredth of the way from 1 to 10**8: 500 × 10**0.08.
+    "demand.users": ("500", "601", "100M", "demand.peak_per_s"),
 }
 
 

@@ -42,13 +42,14 @@ def workbook(measure: ModuleType):
         yield workbook
 
 
-@pytest.fixture(scope="module")
-def open_page(measure: ModuleType, workbook, browser: Browser):
-    """One dashboard for all the tests of moving sliders."""
-    with measure.visit(browser, workbook.address(measure.NOTEBOOK)) as page:
+@pytest.fixture(scope="module", params=["fit", "fast"])
+def open_page(measure: ModuleType, workbook, browser: Browser, request: pytest.FixtureRequest):
+    """One dashboard for all the tests of moving sliders, and the slider that is moved."""
+    notebook, path = measure.SLIDERS[request.param]
+    with measure.visit(browser, workbook.address(notebook)) as page:
         page.wait_for_timeout(1500)
-        measure.measure_steps(page, 10)  # the browser compiles what it runs often
-        yield page
+        measure.measure_steps(page, 10, path=path)  # the browser compiles what it runs often
+        yield page, path
 
 
 def best(attempt: Callable[[], dict[str, float]], limits: dict[str, float]) -> None:
@@ -63,8 +64,10 @@ def best(attempt: Callable[[], dict[str, float]], limits: dict[str, float]) -> N
 
 @pytest.mark.parametrize("mouse", [False, True], ids=["keys", "mouse"])
 def test_a_slider_step_repaints_the_charts(measure, open_page, mouse):
+    page, path = open_page
+
     def attempt() -> dict[str, float]:
-        steps = measure.measure_steps(open_page, STEPS, mouse=mouse)
+        steps = measure.measure_steps(page, STEPS, mouse=mouse, path=path)
         assert len(steps.painted_ms) == STEPS
         return {"p50 [ms]": steps.p50_ms, "p95 [ms]": steps.p95_ms}
 
@@ -75,8 +78,10 @@ def test_a_slider_step_repaints_the_charts(measure, open_page, mouse):
 
 
 def test_a_fast_drag_settles_on_its_last_position(measure, open_page):
+    page, path = open_page
+
     def attempt() -> dict[str, float]:
-        drag = measure.measure_drag(open_page)
+        drag = measure.measure_drag(page, path=path)
         assert drag.inputs == 180
         assert drag.frames >= 15, "the picture follows while one drags"
         return {"settled [ms]": drag.settled_ms}

@@ -1,10 +1,14 @@
 // ---------------------------------------------------------------- the dashboard
 
+const CHART_KINDS = { table: MapTable, bars: BarTable };
+const REST_MS = 120; // after so long without a step, charts just out of sight are drawn too
+
 class App {
   constructor(model, root) {
     Object.assign(this, { model, root, page: model.get("page") || {}, values: {}, query: "", painted: -1, openSeq: 0, waiting: null, fresh: new Set(), controls: new Map(), headlines: new Map(), charts: new Map(), panels: new Map() });
     this.sizes = new ResizeObserver((entries) => this.#resized(entries));
-    this.sights = new IntersectionObserver((entries) => this.#sighted(entries), { rootMargin: "300px" });
+    this.nears = new IntersectionObserver((entries) => this.#sighted(entries, "near"), { rootMargin: "300px" });
+    this.sights = new IntersectionObserver((entries) => this.#sighted(entries, "visible"));
     this.wire = new Wire(model, {
       frame: (frame) => this.receive(frame),
       reply: (reply, buffers) => this.#reply(reply, buffers),
@@ -38,6 +42,7 @@ class App {
   destroy() {
     this.wire.close();
     this.sizes.disconnect();
+    this.nears.disconnect();
     this.sights.disconnect();
     this.unlisten.abort();
     for (const chart of this.charts.values()) if (chart.drawn && chart.plot.data) window.Plotly?.purge(chart.plot);
@@ -77,9 +82,18 @@ class App {
     });
   }
 
+  /** Charts in sight at once; those near it when the sliders rest. */
   #paintCharts() {
     if (!this.plotly) return Promise.resolve();
-    const due = [...this.charts.values()].filter((chart) => chart.due);
+    clearTimeout(this.resting);
+    const all = [...this.charts.values()];
+    const due = all.filter((chart) => chart.due && (chart.visible || chart.light));
+    const later = all.filter((chart) => chart.due && !due.includes(chart));
+    this.root.toggleAttribute("data-behind", later.length > 0);
+    if (later.length) this.resting = setTimeout(() => {
+      this.root.toggleAttribute("data-behind", false);
+      for (const chart of later) if (chart.due) chart.paint(this.plotly, this.theme());
+    }, REST_MS);
     return Promise.all(due.map((chart) => chart.paint(this.plotly, this.theme()))).then(() => {
       if (due.length && !this.root.dataset.charts) {
         this.root.dataset.charts = "drawn";
@@ -208,8 +222,8 @@ class App {
     nextFrame(() => this.#paintCharts());
   }
 
-  #sighted(entries) {
-    for (const entry of entries) entry.target.chart.visible = entry.isIntersecting;
+  #sighted(entries, what) {
+    for (const entry of entries) entry.target.chart[what] = entry.isIntersecting;
     nextFrame(() => this.#paintCharts());
   }
 
@@ -273,7 +287,7 @@ class App {
     this.spoken = h("p", { class: "pl-hidden", "aria-live": "polite" });
     this.strip = h("p", { class: "pl-strip", "aria-hidden": "true" });
     this.lastGood = h("p", { class: "pl-last-good", hidden: true, text: "Last good plan" });
-    for (const def of page.charts || []) this.charts.set(def.id, def.kind === "table" ? new MapTable(def, this) : new Chart(def, this));
+    for (const def of page.charts || []) this.charts.set(def.id, new (CHART_KINDS[def.kind] || Chart)(def, this));
     for (const def of page.panels || []) this.panels.set(def.id, new PANELS[def.id](def, this));
     const charts = this.charts.size ? h("div", { class: "pl-charts" }, ...[...this.charts.values(), ...this.panels.values()].map((c) => c.node)) : null;
     const intro = h("div", { class: "pl-intro" }, h("h1", { text: page.title || "" }), page.lead && h("p", { class: "pl-lead", text: page.lead }));

@@ -8,6 +8,7 @@ class MapTable extends Chart {
     this.plot.removeAttribute("role");
     this.plot.classList.add("pl-map-table");
     this.plot.style.height = "auto";
+    this.light = true;
     this.plot.addEventListener("click", (event) => this.#choose(event.target.closest("td")));
   }
 

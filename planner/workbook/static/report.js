@@ -10,8 +10,10 @@ class Report {
     model.on("msg:custom", this.receive);
     root.classList.add("planner", "pl-report");
     root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const scenario = new URLSearchParams(location.search).get("s"); // the plan goes along to the next page
+    const query = scenario ? `?s=${encodeURIComponent(scenario)}` : "";
     root.append(
-      h("nav", { class: "pl-report-links", "aria-label": "Workbook" }, ...content.links.map((one) => h("a", { href: one.href, text: one.title, title: one.lead, "aria-current": one.current ? "page" : null }))),
+      h("nav", { class: "pl-report-links", "aria-label": "Workbook" }, ...content.links.map((one) => h("a", { href: one.href + query, text: one.title, title: one.lead, "aria-current": one.current ? "page" : null }))),
       h("h1", { text: content.title }),
       h("p", { class: "pl-report-lead", text: content.lead }),
       ...content.blocks.map((block) => this.#block(block)),

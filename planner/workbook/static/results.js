@@ -109,7 +109,7 @@ function themedTrace(trace, theme) {
 
 class Chart {
   constructor(def, app) {
-    Object.assign(this, { def, app, visible: false, dirty: false, size: null, drawn: false });
+    Object.assign(this, { def, app, near: false, visible: false, dirty: false, size: null, drawn: false });
     const titleId = freshId();
     this.plot = h("div", { class: "pl-plot", role: "img", style: `height:${def.height || 260}px`, "aria-label": def.title });
     this.caption = h("figcaption", { class: "pl-caption" });
@@ -117,7 +117,8 @@ class Chart {
     this.node = h("figure", { class: `pl-chart${def.wide ? " pl-wide" : ""}`, "data-chart": def.id, "aria-labelledby": titleId },
       h("div", { class: "pl-chart-head" }, h("h3", { id: titleId, text: def.title }), def.lead && h("p", { class: "pl-chart-lead", text: def.lead, title: def.lead }), save), this.plot, this.caption);
     app.sizes.observe(this.plot);
-    app.sights.observe(this.node);
+    app.nears.observe(this.node);
+    app.sights.observe(this.plot);
     this.plot.chart = this.node.chart = this;
   }
 
@@ -128,8 +129,8 @@ class Chart {
     this.plot.setAttribute("aria-label", spec.caption || this.def.title);
   }
 
-  /** True when something new can be seen: charts off screen wait. */
-  get due() { return Boolean(this.dirty && this.spec && this.visible && this.size?.width > 40); }
+  /** True when something new can soon be seen: charts farther off wait. */
+  get due() { return Boolean(this.dirty && this.spec && this.near && this.size?.width > 40); }
 
   async paint(Plotly, theme) {
     this.dirty = false;
