@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from planner import publish
@@ -16,7 +16,13 @@ from planner.errors import InvalidScenario, PlannerError
 from planner.performance import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from planner.plan import Plan, answer_paths, evaluate, explain
 from planner.predict import STANDARD_OUTPUT, predict_file
-from planner.report import headlines, team_sentences
+from planner.report import (
+    Headline,
+    headlines,
+    speed_headlines,
+    speed_sentences,
+    team_sentences,
+)
 from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example, one_line
 from planner.units import GIB, format_billions, format_number
 
@@ -171,13 +177,25 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _told(plan: Plan, catalogue: Catalogue) -> str:
     title = one_line(plan.scenario.title, 120)
-    lines = [title, "=" * len(title), ""]
-    for headline in headlines(plan, catalogue):
-        lines += [f"{headline.title}: {headline.value} {headline.unit}  [{headline.basis.words}]"]
-        lines += [f"  {headline.text}", ""]
-    for team, sentence in team_sentences(plan, catalogue).items():
-        lines += [f"For {team}: {sentence}"]
-    return "\n".join(lines)
+    lines = [title, "=" * len(title)]
+    lines += _answer("Will it fit?", headlines(plan, catalogue), team_sentences(plan, catalogue))
+    try:
+        speed = speed_headlines(plan, catalogue), speed_sentences(plan, catalogue)
+    except PlannerError as error:
+        return "\n".join([*lines, "", *_heading("How fast, and how many?"), str(error)])
+    return "\n".join([*lines, *_answer("How fast, and how many?", *speed)])
+
+
+def _answer(question: str, cards: Iterable[Headline], words: Mapping[str, str]) -> list[str]:
+    lines = ["", *_heading(question)]
+    for card in cards:
+        lines += [f"{card.title}: {card.value} {card.unit}  [{card.basis.words}]"]
+        lines += [f"  {card.text}", ""]
+    return lines + [f"For {team}: {sentence}" for team, sentence in words.items()]
+
+
+def _heading(text: str) -> list[str]:
+    return [text, "-" * len(text), ""]
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -151,7 +151,7 @@ def test_a_demand_that_is_not_there_names_its_field(changes, field):
 @pytest.mark.parametrize("path", [p for p in answer_paths() if p.startswith(("demand", "serving"))])
 def test_every_answer_explains_itself(path):
     told = explain(plan(), path)
-    assert told.formula and told.worked and "{" not in told.worked
+    assert told.formula and told.worked and "{" not in told.worked + told.note
     assert isinstance(told.basis, Basis)
     record = getattr(plan(), path.split(".")[0])
     field = {f.name: f for f in dataclasses.fields(record)}[path.split(".")[1]]

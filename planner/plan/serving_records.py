@@ -44,8 +44,8 @@ class ServingPlan:
         "replica",
         "peak {demand.peak_per_s} / {serving.capacity_per_s}, rounded up",
         "replica",
-        "Colleagues are counted as people, {serving.users_per_replica} to a replica, because those "
-        "who wait ask nothing meanwhile.",
+        "Colleagues are counted as people: those who wait for an answer ask nothing meanwhile, so "
+        "that a replica serves more of them than of a public.",
     )
     gpus_per_replica: float = answer(
         "GPUs in each of these replicas",
