@@ -14,8 +14,8 @@ from planner.plan.records import Plan
 from planner.serving import Requests, SimulationResult, sample_requests, simulation_steps
 from planner.units import format_seconds
 
-FEWEST, MOST = 2_000, 20_000
-"""Requests of a sampled run: about an hour of them, within these."""
+SAMPLED_REQUESTS = 20_000
+"""Of a sampled run: with fewer, the slowest of a hundred depend on the draw."""
 SKIPPED_FRACTION = 0.05
 """Share of a sampled run that is left out, in which the replicas fill."""
 SEED = 20_231_116
@@ -23,7 +23,7 @@ SEED = 20_231_116
 
 @dataclass(frozen=True, slots=True)
 class SimulationCheck:
-    """A simulated hour beside the formulas."""
+    """A simulated run beside the formulas."""
 
     requests: int
     replicas: int
@@ -46,7 +46,7 @@ class SimulationCheck:
 
 
 def simulation_steps_of(plan: Plan) -> Generator[float, None, SimulationCheck]:
-    """Simulate a plan's busiest hour: yields progress, returns the check; close it to cancel.
+    """Simulate a plan at its peak: yields progress, returns the check; close it to cancel.
 
     Published logs are replayed with their own arrivals, faster or slower by the demand asked for;
     otherwise arrivals and lengths are drawn with the scenario's means and spreads.
@@ -90,7 +90,7 @@ def _requests(plan: Plan) -> tuple[Requests, str, int]:
             words += f", {pace:.3g} times as fast"
         return log, words, 0
     ask = asked(plan.scenario)
-    count = int(np.clip(3600.0 * speed.load_per_s, FEWEST, MOST))
+    count = SAMPLED_REQUESTS
     log = sample_requests(
         max(speed.load_per_s, 1e-6),
         count,

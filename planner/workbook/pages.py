@@ -47,6 +47,8 @@ SPEED_SECTIONS: dict[str, tuple[str, ...]] = {
     "The engine": SECTIONS["The engine"],
     "The conversations": SECTIONS["The conversations"],
 }
+PROMISED = ("The calendar", "The service level")
+"""Sections of both teams that weigh on hardware: they stand with what infrastructure offers."""
 COLLAPSED = {"The calendar", "The engine", "The conversations"}
 """Sections of the speed page that open with a click."""
 
@@ -155,18 +157,19 @@ def start_here(catalogue: Catalogue) -> Page:
     2
     """
     demand = [path for paths in DEMAND_SECTIONS.values() for path in paths]
-    infrastructure = [path for path in demand if _team(path) == "infrastructure"]
+    promised = {path for title in PROMISED for path in DEMAND_SECTIONS[title]}
+    weighs = [path for path in demand if _side(path, path in promised) == "infrastructure"]
     asks = (
         "title",
         *SECTIONS["The model"],
         *SECTIONS["The conversations"],
-        *(path for path in demand if path not in infrastructure),
+        *(path for path in demand if path not in weighs),
     )
     offers = (
         *SECTIONS["The hardware"],
         "deployment.hosts",
         *SECTIONS["The engine"],
-        *infrastructure,
+        *weighs,
     )
     return {
         "id": "start-here",
@@ -177,7 +180,7 @@ def start_here(catalogue: Catalogue) -> Page:
         "lead": "Fill in one scenario together; every dashboard answers for the same one.",
         "sections": [
             section("What data science asks for", asks, catalogue, "data science"),
-            section("What infrastructure offers", offers, catalogue, "infrastructure"),
+            section("What infrastructure offers and promises", offers, catalogue, "infrastructure"),
         ],
         "charts": [],
         "examples": [
@@ -192,5 +195,7 @@ def _chart(identity: str, title: str, lead: str, height: int) -> Page:
     return {"id": identity, "title": title, "lead": lead, "height": height}
 
 
-def _team(path: str) -> str:
-    return field_schema()[path]["team"]
+def _side(path: str, promised: bool) -> str:
+    """The column of a field: its own team's, or for both teams the one on whom it weighs."""
+    team = field_schema()[path]["team"]
+    return team if team != "both" else "infrastructure" if promised else "data science"

@@ -96,7 +96,7 @@ def test_each_team_finds_its_own_card(start):
     schema = field_schema()
     for title, team in (
         ("What data science asks for", "data science"),
-        ("What infrastructure offers", "infrastructure"),
+        ("What infrastructure offers and promises", "infrastructure"),
     ):
         card = start.locator(".pl-section").filter(has_text=title)
         expect(card.locator("summary .pl-tag")).to_have_text(team)
