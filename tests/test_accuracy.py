@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
@@ -88,3 +89,23 @@ def test_links_from_a_folder_lead_up():
         href for _, href, _ in LINKS
     ]
     assert sum(one["current"] for one in links_from("validation/accuracy.ipynb")) == 1
+
+
+def test_the_readme_tells_the_scores_of_this_calibration():
+    """Its table and its count of measurements are those of ``scores.csv``, rounded."""
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    names = {
+        "time per output token": "tpot",
+        "time to first token": "ttft",
+        "output tokens per second": "throughput",
+    }
+    stored = {
+        (s.quantity, s.left_out): s for s in CATALOGUE.efficiencies.scores if s.subset == "all"
+    }
+    for words, quantity in names.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {words} |")]
+        told = [float(cell.strip().rstrip(" %")) for cell in row.strip("|").split("|")[1:]]
+        medians = [100 * stored[quantity, left_out].median for left_out in LEFT_OUT_NAMES]
+        assert told == pytest.approx(medians, abs=0.51)
+    used = len(read_measurements(Reference.of(CATALOGUE)))
+    assert f"{used:,} published measurements" in text
