@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from planner.catalogue import find_data, load_trace, trace_ids
@@ -377,6 +377,8 @@ def test_any_cells(rows: list, separator: str, encoding: str) -> None:
     times=st.lists(st.integers(0, 10**19) | st.floats(0, 1e9), min_size=2, max_size=10),
     tokens=st.integers(0, 5),
 )
+@example(times=[0.0, 1e-200, 1.0], tokens=1)
+@example(times=[0.0, 3e-170, 1e-169], tokens=1)
 def test_any_times(times: list, tokens: int) -> None:
     lines = ["time,isl,osl", *(f"{one},{tokens},{tokens}" for one in times)]
     only_known_outcomes("\n".join(lines).encode(), "a.csv")

@@ -248,7 +248,8 @@ def _between(profile: LogProfile, values: tuple[float, ...], window_s: Any) -> A
 
 def _cv2(values: np.ndarray) -> float:
     mean = float(np.mean(values))
-    return float(np.var(values)) / mean**2 if mean > 0 else 0.0
+    # The square of a tiny mean would be zero; shares of the mean have no such trouble.
+    return float(np.var(values / mean)) if mean > 0 else 0.0
 
 
 def _correlation(one: Any, other: Any) -> float:
