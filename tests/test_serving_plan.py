@@ -234,3 +234,21 @@ def test_one_row_of_the_inverse_is_the_plan_for_that_model():
     )
     each = table.requests_per_s[at] / table.replicas[at]
     assert own.serving.capacity_per_s == pytest.approx(each, rel=0.05)
+
+
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "sglang"])
+def test_a_batch_is_limited_by_its_own_engine(engine: str) -> None:
+    """A small model leaves room for more conversations than any engine takes at once."""
+    catalogue = load_catalogue()
+    scenario = Scenario().changed(
+        {
+            "workload.model": "Qwen/Qwen3-0.6B",
+            "workload.context_tokens": 512,
+            "demand.prompt_tokens": 64,
+            "demand.output_tokens": 16,
+            "deployment.engine": engine,
+            "deployment.engine_batched_tokens": 16384,
+        }
+    )
+    family = catalogue.serving_engine(engine)
+    assert evaluate(scenario, catalogue).serving.slots == family.sequences_large

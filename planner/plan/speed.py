@@ -142,11 +142,20 @@ def _slots(choice: Choice, lengths: Lengths, n: np.ndarray, p: np.ndarray) -> np
     limit, _ = engine_limits(
         choice.engine,
         gpu.large_batch,
-        deployment.engine_max_sequences,
+        _batch_limit(choice, bool(gpu.large_batch[0])),
         deployment.engine_batched_tokens,
     )
     pool, each = np.maximum(held.kv_pool_bytes, 0.0), np.maximum(held.sequence_bytes, 1e-9)
     return np.minimum(np.floor(pool / each), limit)
+
+
+def _batch_limit(choice: Choice, large: bool) -> float | None:
+    """The user's limit, or that of the engine's family, whose memory may be another's; None leaves
+    it to the version that was chosen."""
+    asked, family = choice.scenario.deployment.engine_max_sequences, choice.serving_engine
+    if asked is not None or choice.engine.id != family.memory_profile:
+        return asked
+    return family.sequences_large if large else family.sequences_small
 
 
 def _cases(choice: Choice, reference: Reference, n: np.ndarray, p: np.ndarray) -> Cases:
