@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     explaining.set_defaults(run=_explain)
 
     predicting = commands.add_parser(
-        "predict", help="the serving speed of many configurations, from a CSV file"
+        "predict", help="the serving speed and energy of many configurations, from a CSV file"
     )
     predicting.add_argument(
         "cases",

@@ -1,7 +1,8 @@
-"""Fits the performance model to ``data/calibration/serving.csv`` and writes what it found.
+"""Fits the models of speed and of power to ``data/calibration/serving.csv`` and ``energy.csv``.
 
-    make calibrate                       # fit, cross-validate, write data/calibration/
-    python scripts/calibrate.py --check  # fit again and compare with what is written
+    make calibrate                        # fit, cross-validate, write data/calibration/
+    python scripts/calibrate.py --energy  # the energy alone, which takes seconds
+    python scripts/calibrate.py --check   # fit again and compare with what is written
 
 The numbers are rounded to four digits, so that the same measurements give the same files, byte for
 byte, on any machine.
@@ -11,24 +12,33 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from planner import load_catalogue
 from planner.calibration import (
+    EnergyFit,
+    EnergyMeasurements,
     Fit,
     Measurements,
     cross_validate,
+    cross_validate_energy,
+    energy_range_factors,
+    energy_scores,
+    fit_energy,
     fit_first_token,
     fit_step,
     range_factors,
+    read_energy,
     read_measurements,
     scores,
 )
 from planner.calibration.csv_files import read_table, write_table
-from planner.catalogue import KINDS
+from planner.catalogue import KINDS, Score
 from planner.performance import Reference
 
+MEASURED = ("model", "gpu", "rows", "newest")
 NEGLIGIBLE = 5e-4
 """Corrections below this are not written: a twentieth of a percent."""
 
@@ -57,13 +67,15 @@ def corrections_table(fits: tuple[Fit, ...]) -> list[tuple[object, ...]]:
     ]
 
 
-def measured_table(measured: Measurements, reference: Reference) -> list[tuple[object, ...]]:
+def measured_table(
+    measured: Measurements | EnergyMeasurements, reference: Reference, dated: str = "date"
+) -> list[tuple[object, ...]]:
     """Which models and GPUs were measured together, how often and until when."""
     found: dict[tuple[str, str], list[str]] = {}
     for row, model, gpu in zip(
         measured.rows, measured.cases.model, measured.cases.gpu, strict=True
     ):
-        found.setdefault((reference.models[model], reference.gpus[gpu]), []).append(row["date"])
+        found.setdefault((reference.models[model], reference.gpus[gpu]), []).append(row[dated])
     return [(*pair, len(dates), max(dates)) for pair, dates in sorted(found.items())]
 
 
@@ -92,8 +104,47 @@ def calibrate(folder: Path, measured: Measurements, reference: Reference) -> Non
     write_table(folder / "corrections.csv", header, corrections_table(fits))
     header = ("quantity", "kind", "family", "low_factor", "high_factor")
     write_table(folder / "ranges.csv", header, ranges)
-    header = ("model", "gpu", "rows", "newest")
-    write_table(folder / "measured.csv", header, measured_table(measured, reference))
+    write_table(folder / "measured.csv", MEASURED, measured_table(measured, reference))
+    write_scores(folder / "scores.csv", found)
+
+
+def energy_terms_table(fit: EnergyFit) -> list[tuple[str, ...]]:
+    """Coefficients of power, and what the age of the engines added to a step."""
+    return [("", name, rounded(value)) for name, value in fit.coefficients.items()] + [
+        (software, name, rounded(value))
+        for software, terms in fit.host.items()
+        for name, value in terms.items()
+    ]
+
+
+def calibrate_energy(folder: Path, reference: Reference) -> None:
+    """Fit, cross-validate and write every table of energy."""
+    measured, left_out_rows = read_energy(reference)
+    fit = fit_energy(measured, reference, measured.step_s > 0)
+    rows = Counter(reference.gpus[gpu] for gpu in measured.cases.gpu)
+    ranges, found = [], []
+    for left_out in ("nothing", *KINDS):
+        residuals = cross_validate_energy(measured, reference, left_out)
+        found += list(energy_scores(residuals, measured, reference))
+        if left_out in KINDS:
+            ranges += [
+                (quantity, left_out, rounded(low), rounded(high))
+                for quantity, (low, high) in energy_range_factors(residuals).items()
+            ]
+    header = ("software", "term", "coefficient")
+    write_table(folder / "energy_terms.csv", header, energy_terms_table(fit))
+    corrections = [(gpu, f"{u:.4f}", rows[gpu]) for gpu, u in fit.corrections.items()]
+    write_table(folder / "energy_corrections.csv", ("gpu", "log_factor", "rows"), corrections)
+    table = measured_table(measured, reference, "as_of")
+    write_table(folder / "energy_measured.csv", MEASURED, table)
+    header = ("quantity", "kind", "low_factor", "high_factor")
+    write_table(folder / "energy_ranges.csv", header, ranges)
+    write_table(folder / "energy_exclusions.csv", ("id", "reason"), left_out_rows)
+    write_scores(folder / "energy_scores.csv", found)
+
+
+def write_scores(path: Path, found: list[Score]) -> None:
+    """Write scores, and show the most important ones."""
     header = ("quantity", "left_out", "subset", "rows", "median", "mean", "bias", "coverage")
     table = [
         (
@@ -105,7 +156,7 @@ def calibrate(folder: Path, measured: Measurements, reference: Reference) -> Non
         )
         for s in found
     ]
-    write_table(folder / "scores.csv", header, table)
+    write_table(path, header, table)
     for line in table:
         if line[2] in ("all", "dense on H100"):
             print(
@@ -113,10 +164,13 @@ def calibrate(folder: Path, measured: Measurements, reference: Reference) -> Non
             )
 
 
-def check(folder: Path, measured: Measurements, reference: Reference) -> int:
+def check(folder: Path, reference: Reference) -> int:
     """Whether a new fit gives the written coefficients."""
-    written = [tuple(row.values()) for row in read_table(folder / "terms.csv")]
-    again = [tuple(row) for row in terms_table(fits_of(measured, reference))]
+    measured, (energy, _) = read_measurements(reference), read_energy(reference)
+    fit = fit_energy(energy, reference, energy.step_s > 0)
+    tables = ("terms.csv", "energy_terms.csv")
+    written = [tuple(row.values()) for name in tables for row in read_table(folder / name)]
+    again = [*terms_table(fits_of(measured, reference)), *energy_terms_table(fit)]
     for old, new in zip(written, again, strict=True):
         if old != new:
             print(f"{old} is now {new}")
@@ -137,13 +191,17 @@ def main() -> int:
     """Calibrate, or check."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument("--energy", action="store_true", help="fit the energy alone")
     arguments = parser.parse_args()
     reference = Reference.of(load_catalogue())
     folder = Path(reference.catalogue.folder) / "calibration"
-    measured = read_measurements(reference)
     if arguments.check:
-        return check(folder, measured, reference)
-    calibrate(folder, measured, reference)
+        return check(folder, reference)
+    if not arguments.energy:
+        calibrate(folder, read_measurements(reference), reference)
+        # Energy is scored at the speeds that were just written: read them, not the old ones.
+        reference = Reference.of(load_catalogue(reference.catalogue.folder))
+    calibrate_energy(folder, reference)
     return 0
 
 

@@ -21,11 +21,13 @@ from planner.errors import PlannerError
 from planner.plan import answer_paths, evaluate
 from planner.scenario import EXAMPLES, Scenario, load_example
 
-PARTS = ("memory", "fit", "demand", "serving")
+PARTS = ("memory", "fit", "demand", "serving", "energy", "cost", "value")
 PLAN_KEYS = {
     "bases",
     "computed_as",
+    "cost",
     "demand",
+    "energy",
     "engine",
     "fit",
     "gpu",
@@ -33,10 +35,13 @@ PLAN_KEYS = {
     "layouts",
     "memory",
     "model",
+    "money_error",
     "options",
     "scenario",
     "serving",
     "serving_error",
+    "value",
+    "venues",
     "weight_precision",
 }
 LLAMA = "meta-llama--Meta-Llama-3.1-8B_config.json"

@@ -18,7 +18,16 @@ from pathlib import Path
 import pytest
 
 from planner.catalogue import load_catalogue
-from planner.plan import DemandPlan, FitPlan, MemoryPlan, ServingPlan, evaluate
+from planner.plan import (
+    CostPlan,
+    DemandPlan,
+    EnergyPlan,
+    FitPlan,
+    MemoryPlan,
+    ServingPlan,
+    ValuePlan,
+    evaluate,
+)
 from planner.scenario import EXAMPLES, field_schema, load_example
 from planner.units import UNITS
 
@@ -35,8 +44,12 @@ ROWS = {
     "memory": 3,
     "performance": 4,
     "demand": 5,
-    "calibration": 5,
     "serving": 6,
+    "energy": 8,
+    "governance": 8,
+    "calibration": 9,
+    "cost": 9,
+    "value": 10,
     "plan": 11,
     "predict": 12,
     "charts": 13,
@@ -351,7 +364,16 @@ def test_documented_parameters_are_the_signatures(
         assert documented == _signature(node), f"{name}, line {node.lineno}"
 
 
-PHYSICS_ROOMS = ("memory/", "performance/", "demand/", "serving/")
+PHYSICS_ROOMS = (
+    "memory/",
+    "performance/",
+    "demand/",
+    "serving/",
+    "energy/",
+    "governance/",
+    "cost/",
+    "value/",
+)
 PHYSICS = [one for one in FUNCTIONS if _name(one.values[0]).startswith(PHYSICS_ROOMS)]
 QUANTITIES = [
     one
@@ -431,6 +453,9 @@ RECORDS = {
     "fit": FitPlan,
     "demand": DemandPlan,
     "serving": ServingPlan,
+    "energy": EnergyPlan,
+    "cost": CostPlan,
+    "value": ValuePlan,
 }
 ANSWERS = [
     (section, name) for section, record in RECORDS.items() for name in record.__dataclass_fields__

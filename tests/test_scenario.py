@@ -48,7 +48,18 @@ TEXT_LIMITS = {
     "demand.log": (1, 60),
     "demand.log_profile": (0, 20_000),
     "demand.week_shape": (1, 60),
+    "site.country": (1, 40),
+    "finance.cloud_provider": (1, 60),
+    "finance.api": (1, 200),
 }
+DATES = st.just("") | st.dates().map(str)
+OTHERS = {
+    "finance.currency": st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=3),
+    "finance.currency_as_of": DATES,
+    "finance.quotes_as_of": DATES,
+    "finance.quotes": st.dictionaries(st.text("abc/-1", min_size=1), st.floats(0, 1e9), max_size=3),
+}
+"""Fields whose own rules a schema does not tell."""
 LINK_LIMIT_CHARACTERS = 2_000
 # Made by the last version that knew neither demand nor service level.
 OLD_LINK = (
@@ -70,6 +81,10 @@ def catalogue() -> Catalogue:
 def values_of(path: str) -> st.SearchStrategy[Any]:
     """Every value that a field allows, from the field's own schema."""
     entry = SCHEMA[path]
+    if path in OTHERS:
+        return OTHERS[path]
+    if entry["control"] == "switch":
+        return st.booleans()
     if entry["choices"]:
         allowed: st.SearchStrategy[Any] = st.sampled_from(entry["choices"])
     elif entry["minimum"] is not None and entry["integer"]:
@@ -221,7 +236,7 @@ def test_nothing_mutates() -> None:
         {"deployment": {"gpus": 1}},
         {"deployment": {"context_tokens": 4096}},
         {"workload.context_tokens": 4096},
-        {"finance": {}},
+        {"finances": {}},
         {"demand": {"user": 5}},
         {"demand": {"ttft_s": 2.0}},
         {"service_level": {"ttft": 2.0}},
@@ -398,13 +413,18 @@ def test_every_field_is_documented(path: str, catalogue: Catalogue) -> None:
         "number",
         "text",
         "file",
+        "switch",
+        "quotes",
     )
     assert not entry["term"] or entry["term"] in catalogue.glossary
     number = isinstance(entry["default"], int | float) or entry["integer"]
+    number = number and entry["control"] != "switch"
     if number and not entry["choices"]:
         assert entry["minimum"] < entry["maximum"]
         assert entry["unit"] != "text"
-    assert entry["default"] == Scenario().values()[path]
+    default = Scenario().values()[path]
+    # JSON knows lists only.
+    assert entry["default"] == (list(default) if isinstance(default, tuple) else default)
     if entry["shown_when"]:
         other, shown = entry["shown_when"]
         assert set(shown) <= set(SCHEMA[other]["choices"])

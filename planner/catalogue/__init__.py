@@ -4,8 +4,12 @@ from planner.catalogue.architecture import architecture_from_config, architectur
 from planner.catalogue.catalogue import Catalogue, find_data, load_catalogue
 from planner.catalogue.compatibility import computes
 from planner.catalogue.efficiencies import KINDS, QUANTITIES, Correction, Efficiencies, Score
+from planner.catalogue.energy_efficiencies import ENERGY_QUANTITIES, EnergyEfficiencies
 from planner.catalogue.engines import ServingEngine
 from planner.catalogue.generic import generic_architecture
+from planner.catalogue.offers import TIERS, CloudOffer
+from planner.catalogue.prices import ApiPrice, Price, age_days, oldest
+from planner.catalogue.published_costs import PublishedCost, load_published_costs
 from planner.catalogue.records import (
     Accelerator,
     Architecture,
@@ -18,13 +22,23 @@ from planner.catalogue.records import (
     Term,
     weakest,
 )
+from planner.catalogue.sites import Grid, HostKind, PueRow, find_grid, host_kind_for
 from planner.catalogue.stacking import stack, take
 from planner.catalogue.traces import Trace, WeekShape, load_trace, trace_ids, week_shapes
+from planner.catalogue.venues import (
+    VENUE_KINDS,
+    PolicyRule,
+    PolicyRules,
+    VenueFacts,
+    find_venue,
+)
 
 __all__ = [
     "Accelerator",
+    "ApiPrice",
     "Architecture",
     "Basis",
+    "CloudOffer",
     "Correction",
     "Efficiencies",
     "KINDS",
@@ -32,21 +46,39 @@ __all__ = [
     "Score",
     "ServingEngine",
     "Catalogue",
+    "ENERGY_QUANTITIES",
+    "EnergyEfficiencies",
     "Engine",
+    "Grid",
+    "HostKind",
+    "PolicyRule",
+    "PolicyRules",
     "Precision",
+    "Price",
+    "PublishedCost",
+    "PueRow",
     "QualityRow",
     "Source",
     "StateGroup",
+    "TIERS",
     "Term",
     "Trace",
+    "VENUE_KINDS",
+    "VenueFacts",
     "WeekShape",
+    "age_days",
     "architecture_from_config",
     "architecture_from_text",
     "computes",
     "find_data",
+    "find_grid",
+    "find_venue",
     "generic_architecture",
+    "host_kind_for",
     "load_catalogue",
+    "load_published_costs",
     "load_trace",
+    "oldest",
     "stack",
     "take",
     "trace_ids",

@@ -14,8 +14,10 @@ from typing import TypeVar
 
 from planner.catalogue.compatibility import computes
 from planner.catalogue.efficiencies import Efficiencies, load_efficiencies
+from planner.catalogue.energy_efficiencies import EnergyEfficiencies, load_energy_efficiencies
 from planner.catalogue.engines import ServingEngine, load_engines, load_serving_engines
 from planner.catalogue.models import load_models, model_aliases
+from planner.catalogue.offers import PriceTables
 from planner.catalogue.records import (
     Accelerator,
     Architecture,
@@ -25,6 +27,7 @@ from planner.catalogue.records import (
     Source,
     Term,
 )
+from planner.catalogue.sites import SiteTables
 from planner.catalogue.tables import (
     Recovery,
     quality_by_precision,
@@ -34,6 +37,7 @@ from planner.catalogue.tables import (
     read_quality,
     with_usable_memory,
 )
+from planner.catalogue.venues import PolicyTables
 from planner.errors import MissingData
 
 Record = TypeVar("Record")
@@ -86,7 +90,7 @@ def _own_aliases(
 
 
 @dataclass(frozen=True, eq=False)
-class Catalogue:
+class Catalogue(PriceTables, PolicyTables, SiteTables):
     """The world's models, accelerators, formats, engines and words, each with its source.
 
     Look-ups take an id or an alias and do not mind case, blanks, hyphens or underscores.
@@ -140,6 +144,11 @@ class Catalogue:
     def efficiencies(self) -> Efficiencies:
         """The calibrated performance model, read when first asked for."""
         return load_efficiencies(self.folder)
+
+    @cached_property
+    def energy_efficiencies(self) -> EnergyEfficiencies:
+        """The calibrated model of power, read when first asked for."""
+        return load_energy_efficiencies(self.folder)
 
     def _find(
         self, kind: str, table: Mapping[str, Record], name: str, noun: str, listing: str

@@ -126,7 +126,7 @@ def load_efficiencies(folder: Path) -> Efficiencies:
         coefficients=coefficients,
         corrections=corrections,
         ranges=ranges,
-        scores=_scores(folder / "scores.csv"),
+        scores=read_scores(folder / "scores.csv"),
         models=frozenset(model for model, _ in pairs),
         gpus=frozenset(gpu for _, gpu in pairs),
         pairs=pairs,
@@ -139,7 +139,22 @@ def load_efficiencies(folder: Path) -> Efficiencies:
     )
 
 
-def _scores(path: Path) -> tuple[Score, ...]:
+def read_scores(path: Path) -> tuple[Score, ...]:
+    """Every row of a table of scores.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    tuple of Score
+
+    >>> from planner.catalogue.catalogue import find_data
+    >>> {one.quantity for one in read_scores(find_data() / FOLDER / "energy_scores.csv")} == {
+    ...     "power", "energy"}
+    True
+    """
     return tuple(
         Score(
             row.required("quantity"),

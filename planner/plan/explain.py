@@ -3,29 +3,64 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from planner.catalogue import Basis, Source
+from planner.cost import Currency
 from planner.errors import MissingData
+from planner.plan.cost_records import CostPlan
 from planner.plan.demand_plan import DemandPlan
-from planner.plan.records import FitPlan, MemoryPlan, Plan
+from planner.plan.energy_records import EnergyPlan
+from planner.plan.memory_records import FitPlan, MemoryPlan
+from planner.plan.price_list import currency_of
+from planner.plan.records import Plan
 from planner.plan.serving_records import ServingPlan
+from planner.plan.value_records import ValuePlan
 from planner.scenario import field_schema
 from planner.units import BILLION, format_gib, format_number, format_seconds
 
 NOUNS = {"gpu": "GPU", "sequence": "conversation", "bit/weight": "bit", "h": "hour"}
 """What one of a unit is called; the others are called as they are."""
-COUNTED = ("gpu", "replica", "h")
-"""What is infinite only when no amount of it keeps the service level."""
+INFINITE = {
+    "gpu": "no number will do",
+    "replica": "no number will do",
+    "h": "never",
+    "month": "never",
+    "token": "no number will do",
+    "task": "no number will do",
+}
+"""What it means that there is no end to it."""
+SYMBOLS = ("W", "kW", "kWh", "kg", "L", "J/token")
+"""Units that people write as they are, for one and for many."""
+MONEY_FOR = {
+    "USD/h": " an hour",
+    "USD/gpu/h": " an hour",
+    "USD/gpu": " each",
+    "USD/host": " each",
+    "USD/year": " a year",
+    "USD/month": " a month",
+    "USD/kWh": " per kWh",
+    "USD/core/year": " per core and year",
+    "USD/gpu/year": " per GPU and year",
+    "USD/million tokens": " per million tokens",
+    "USD/request": " per request",
+    "USD/task": " per task",
+    "USD/user/month": " per person and month",
+}
+"""What an amount is for."""
 RATES = {"request/s": "requests a second", "token/s": "tokens a second"}
 RECORDS: dict[str, type] = {
     "memory": MemoryPlan,
     "fit": FitPlan,
     "demand": DemandPlan,
     "serving": ServingPlan,
+    "energy": EnergyPlan,
+    "cost": CostPlan,
+    "value": ValuePlan,
 }
 """Sections of a plan that answer."""
 PATH = re.compile(r"\{([a-z_.]+)\}")
@@ -46,6 +81,7 @@ FACTS: dict[str, tuple[str, str]] = {
     "weight_precision.other_bits": ("bits per norm weight", "bit/weight"),
     "kv_precision.bits_per_weight": ("bits per KV element", "bit/weight"),
     "gpu.memory_usable_bytes": ("GPU memory that a process can see", "byte"),
+    "gpu.name": ("GPU", "text"),
     "engine.name": ("serving engine", "text"),
     "engine.block_tokens": ("KV cache block", "token"),
     "engine.sampler_bytes": ("sampler bytes per sequence and vocabulary entry", "byte"),
@@ -133,14 +169,16 @@ def explain(plan: Plan, path: str) -> Explanation:
             f"{', '.join(RECORDS)} the nearest are {', '.join(close)}."
         )
     metadata = record.__dataclass_fields__[name].metadata
-    inputs = tuple(_inputs(plan, metadata["formula"]))
+    currency = currency_of(plan.scenario)
+    inputs = tuple(_inputs(plan, metadata["formula"], currency))
     return Explanation(
         path=path,
         label=metadata["label"],
-        value=_shown(_value(plan, path), metadata["unit"]),
+        value=_shown(_value(plan, path), metadata["unit"], currency),
         formula=PATH.sub(lambda match: _label(match[1]), metadata["formula"]),
         worked=PATH.sub(
-            lambda match: _shown(_value(plan, match[1]), _unit(match[1])), metadata["formula"]
+            lambda match: _shown(_value(plan, match[1]), _unit(match[1]), currency),
+            metadata["formula"],
         ),
         note=metadata["note"],
         inputs=inputs,
@@ -166,13 +204,13 @@ def answer_paths() -> tuple[str, ...]:
     )
 
 
-def _inputs(plan: Plan, formula: str) -> Iterator[Input]:
+def _inputs(plan: Plan, formula: str, currency: Currency) -> Iterator[Input]:
     for path in dict.fromkeys(PATH.findall(formula)):
         source = _source(plan, path)
         yield Input(
             path,
             _label(path),
-            _shown(_value(plan, path), _unit(path)),
+            _shown(_value(plan, path), _unit(path), currency),
             ", ".join(part for part in (source.title, source.locator) if part),
             source.as_of,
             source.basis,
@@ -216,27 +254,32 @@ def _unit(path: str) -> str:
     return _metadata(path)[1]
 
 
-def _shown(value: Any, unit: str) -> str:
+def _shown(value: Any, unit: str, currency: Currency) -> str:
     """A value with its unit as people read it."""
     if isinstance(value, str):
         return value
+    value = float(value)
+    if math.isnan(value):
+        return "unknown"
+    if unit.startswith("USD"):
+        return f"{currency.show(value)}{MONEY_FOR.get(unit, '')}"
     if unit == "byte":
         return format_gib(value) if value >= 2**20 or value <= 0 else f"{value:,.6g} bytes"
     if unit == "parameter":
         big = value >= 1e6
         return f"{format_number(value / BILLION, 4)} billion" if big else f"{value:,.0f}"
     if unit == "fraction":
-        return f"{value:.0%}"
+        return f"{value:.0%}" if math.isfinite(value) else "never"
     if unit == "s":
-        return format_seconds(float(value))
+        return format_seconds(value)
     if unit in ("1", "text"):
-        return format_number(float(value))
-    if unit in COUNTED and value == float("inf"):
-        return "no number will do"
-    number = format_number(float(value), 4)
+        return format_number(value)
+    if math.isinf(value) and unit in INFINITE:
+        return INFINITE[unit]
+    number = format_number(value, 4)
     if unit in RATES:
         return f"{number} {RATES[unit]}"
-    words = {"gpu": "GPU", "sequence": "conversation", "bit/weight": "bit", "h": "hour"}.get(
-        unit, unit
-    )
+    if unit in SYMBOLS:
+        return f"{number} {unit}"
+    words = NOUNS.get(unit, unit)
     return f"{number} {words if value == 1 else words + 's'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,16 @@ from planner.catalogue import Basis, Catalogue, weakest
 from planner.errors import InvalidScenario
 from planner.plan.choice import Choice
 from planner.plan.demand_plan import Asked, DemandPlan, asked
+from planner.plan.growth import (
+    HIGH,
+    LOW,
+    NOMINAL,
+    Sized,
+    fewest_gpus,
+    growth_table,
+    supply_table,
+)
 from planner.plan.serving_records import (
-    GrowthTable,
     Serving,
     ServingPlan,
     StepParts,
@@ -39,9 +47,6 @@ from planner.serving import (
 )
 from planner.units import format_seconds
 
-_LOW, _NOMINAL, _HIGH = range(len(ENDS))
-_GROWTH = np.unique(np.round(np.geomspace(0.1, 10.0, 33), 3))
-"""Times the scenario's demand for which GPUs are counted."""
 _LIMITS = {
     "none": "nothing: the service level holds at any rate",
     "ttft": "the time to the first token",
@@ -49,25 +54,6 @@ _LIMITS = {
     "slots": "slots: the room for KV cache, or the engine's limit",
     "prefill": "prefill: the engine is busy reading prompts",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Sized:
-    """The chosen layout with what the rest is derived from."""
-
-    found: Candidates
-    at: int
-    """The layout's place among the candidates."""
-    curve: SpeedCurve
-    """Of that layout, with the range along its first axis."""
-    capacity: ReplicaCapacity
-    """The same axis."""
-    replicas: np.ndarray
-    """The same axis [replica]."""
-    every: ReplicaCapacity
-    """Of all layouts: whoever finds the hardware slower may spread the model otherwise."""
-    people: bool
-    """Whether demand is a known number of people."""
 
 
 def serving_plan(choice: Choice, catalogue: Catalogue) -> Serving:
@@ -111,19 +97,22 @@ def serving_plan(choice: Choice, catalogue: Catalogue) -> Serving:
     )
     week = _week(sized, ask)
     serving = _answers(scenario, ask, sized, at_percentile, at_mean, week)
-    feasible = bool(np.isfinite(sized.replicas[_NOMINAL]))
+    feasible = bool(np.isfinite(sized.replicas[NOMINAL]))
     return Serving(
         demand=ask.plan,
         serving=serving,
         trade_off=_trade_off(sized, ask),
         parts=_parts(sized, serving),
         week=week,
-        growth=_growth(scenario, sized, ask),
+        growth=growth_table(scenario, sized, ask),
+        supply=supply_table(scenario, sized, ask),
+        candidates=found,
+        chosen=sized.at,
         curve=SpeedCurve(
             *(_nominal(getattr(sized.curve, f.name), f.name) for f in fields(SpeedCurve))
         ),
         load_per_s=float(
-            np.ravel(load)[_NOMINAL] * np.nan_to_num(sized.replicas[_NOMINAL], posinf=0)
+            np.ravel(load)[NOMINAL] * np.nan_to_num(sized.replicas[NOMINAL], posinf=0)
         ),
         feasible=feasible,
         reason="" if feasible else _why_not(choice, ask, sized, target),
@@ -166,7 +155,7 @@ def traffic_of(ask: Asked) -> Traffic:
     )
 
 
-def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarget) -> _Sized:
+def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarget) -> Sized:
     """The layout with the fewest GPUs; of equals the one that needs fewer if hardware is slow, then
     the one with fewer stages and ranks."""
     capacity = replica_capacity(found.curve, traffic, target)
@@ -175,12 +164,10 @@ def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarge
     replicas = replicas_needed(amount, capacity.users if people else capacity.rate_per_s)
     gpus = replicas * found.gpus
     # Where nothing keeps the service level, show the layout that comes nearest to it.
-    fewest = np.where(
-        np.isfinite(gpus[_NOMINAL]), gpus[_NOMINAL], 1e9 * (1.0 + _miss(found, target))
-    )
-    order = (found.tensor_parallel, found.pipeline_parallel, gpus[_HIGH], fewest)
+    fewest = np.where(np.isfinite(gpus[NOMINAL]), gpus[NOMINAL], 1e9 * (1.0 + _miss(found, target)))
+    order = (found.tensor_parallel, found.pipeline_parallel, gpus[HIGH], fewest)
     at = int(np.lexsort(order)[0])
-    return _Sized(
+    return Sized(
         found,
         at,
         SpeedCurve(
@@ -195,8 +182,8 @@ def _sized(found: Candidates, ask: Asked, traffic: Traffic, target: ServiceTarge
 
 def _miss(found: Candidates, target: ServiceTarget) -> np.ndarray:
     """How many times over its limits one request alone is, in each layout; without slots, far."""
-    tpot = found.curve.tpot_s[_NOMINAL].min(axis=-1) / float(target.tpot_s)
-    ttft = found.curve.ttft_s[_NOMINAL].min(axis=-1) / float(target.ttft_s)
+    tpot = found.curve.tpot_s[NOMINAL].min(axis=-1) / float(target.tpot_s)
+    ttft = found.curve.ttft_s[NOMINAL].min(axis=-1) / float(target.ttft_s)
     return np.where(found.slots >= 1.0, np.maximum(tpot, ttft), 1e9)
 
 
@@ -211,12 +198,12 @@ def _of_layout(values: np.ndarray, at: int, name: str) -> np.ndarray:
 
 def _nominal(values: np.ndarray, name: str) -> np.ndarray:
     """A curve's field without the axis of its range."""
-    return values if name in ("in_flight", "slots") else values[_NOMINAL]
+    return values if name in ("in_flight", "slots") else values[NOMINAL]
 
 
-def _load(sized: _Sized, ask: Asked, traffic: Traffic) -> Any:
+def _load(sized: Sized, ask: Asked, traffic: Traffic) -> Any:
     """Requests per second on each replica at the peak, with the nominal number of replicas."""
-    replicas = sized.replicas[_NOMINAL]
+    replicas = sized.replicas[NOMINAL]
     if not np.isfinite(replicas):
         return np.zeros(len(ENDS))
     if sized.people:
@@ -224,22 +211,22 @@ def _load(sized: _Sized, ask: Asked, traffic: Traffic) -> Any:
     return np.full(len(ENDS), ask.plan.peak_per_s / replicas)
 
 
-def _week(sized: _Sized, ask: Asked) -> WeekTable:
+def _week(sized: Sized, ask: Asked) -> WeekTable:
     rate = ask.demand.hourly_per_s * ask.mask
     share = rate / max(ask.plan.busiest_per_s, 1e-300)
-    replicas = sized.replicas[_NOMINAL]
+    replicas = sized.replicas[NOMINAL]
     if not np.isfinite(replicas):
         none = np.full(len(rate), np.nan)
         return WeekTable(rate * ask.plan.peak_to_hour, none, math.nan, ask.mask)
     if sized.people:
-        amount, each = ask.plan.active_users * share, sized.capacity.users[_NOMINAL]
+        amount, each = ask.plan.active_users * share, sized.capacity.users[NOMINAL]
     else:
-        amount, each = ask.plan.peak_per_s * share, sized.capacity.rate_per_s[_NOMINAL]
+        amount, each = ask.plan.peak_per_s * share, sized.capacity.rate_per_s[NOMINAL]
     hours = week_of_replicas(amount, each, 1)
     return WeekTable(
         demand_per_s=ask.plan.peak_per_s * share,
         replicas=hours.replicas * ask.mask,
-        capacity_per_s=float(replicas * sized.capacity.rate_per_s[_NOMINAL]),
+        capacity_per_s=float(replicas * sized.capacity.rate_per_s[NOMINAL]),
         running=ask.mask,
     )
 
@@ -247,53 +234,53 @@ def _week(sized: _Sized, ask: Asked) -> WeekTable:
 def _answers(
     scenario: Scenario,
     ask: Asked,
-    sized: _Sized,
+    sized: Sized,
     result: ServiceResult,
     mean: ServiceResult,
     week: WeekTable,
 ) -> ServingPlan:
     each = float(sized.found.gpus[sized.at])
-    nominal = float(sized.replicas[_NOMINAL])
-    ends = _fewest_gpus(sized, ask, np.ones(1))[:, 0]
+    nominal = float(sized.replicas[NOMINAL])
+    ends = fewest_gpus(sized, ask, np.ones(1))[:, 0]
     gpus, hours = nominal * each, ask.plan.hours_per_year
     used, running = float(week.replicas.sum()), float(week.running.sum())
     idle = 1.0 - used / (nominal * running) if math.isfinite(nominal) else math.nan
-    capacity = float(sized.capacity.rate_per_s[_NOMINAL])
+    capacity = float(sized.capacity.rate_per_s[NOMINAL])
     tpot = [float(value) for value in result.tpot_s]
     ttft = [float(value) for value in result.ttft_s]
     return ServingPlan(
         gpus=gpus,
-        gpus_low=float(ends[_LOW]),
-        gpus_high=float(ends[_HIGH]),
+        gpus_low=float(ends[LOW]),
+        gpus_high=float(ends[HIGH]),
         replicas=nominal,
         gpus_per_replica=each,
         tensor_parallel=float(sized.found.tensor_parallel[sized.at]),
         pipeline_parallel=float(sized.found.pipeline_parallel[sized.at]),
         hosts=float(np.ceil(gpus / scenario.deployment.gpus_per_host)),
         capacity_per_s=capacity,
-        users_per_replica=float(np.floor(sized.capacity.users[_NOMINAL])),
+        users_per_replica=float(np.floor(sized.capacity.users[NOMINAL])),
         slots=float(sized.found.slots[sized.at]),
-        batch=float(result.in_flight[_NOMINAL]),
-        utilisation_fraction=float(result.utilisation_fraction[_NOMINAL]),
-        ttft_s=ttft[_NOMINAL],
-        ttft_low_s=ttft[_LOW],
-        ttft_high_s=ttft[_HIGH],
-        ttft_mean_s=float(mean.ttft_s[_NOMINAL]),
-        waiting_s=float(result.waiting_s[_NOMINAL]),
-        tpot_s=tpot[_NOMINAL],
-        tpot_low_s=tpot[_LOW],
-        tpot_high_s=tpot[_HIGH],
-        tpot_mean_s=float(mean.tpot_s[_NOMINAL]),
-        user_tokens_per_s=1.0 / tpot[_NOMINAL],
+        batch=float(result.in_flight[NOMINAL]),
+        utilisation_fraction=float(result.utilisation_fraction[NOMINAL]),
+        ttft_s=ttft[NOMINAL],
+        ttft_low_s=ttft[LOW],
+        ttft_high_s=ttft[HIGH],
+        ttft_mean_s=float(mean.ttft_s[NOMINAL]),
+        waiting_s=float(result.waiting_s[NOMINAL]),
+        tpot_s=tpot[NOMINAL],
+        tpot_low_s=tpot[LOW],
+        tpot_high_s=tpot[HIGH],
+        tpot_mean_s=float(mean.tpot_s[NOMINAL]),
+        user_tokens_per_s=1.0 / tpot[NOMINAL],
         output_tokens_per_s=nominal * capacity * ask.plan.answer_tokens if capacity else 0.0,
         idle_fraction=idle,
         gpu_hours_per_year=gpus * hours,
         followed_gpu_hours_per_year=gpus * hours * (1.0 - idle),
-        binding=_LIMITS[BINDING[int(sized.capacity.binding[_NOMINAL])]],
+        binding=_LIMITS[BINDING[int(sized.capacity.binding[NOMINAL])]],
     )
 
 
-def _trade_off(sized: _Sized, ask: Asked) -> TradeOff:
+def _trade_off(sized: Sized, ask: Asked) -> TradeOff:
     curve = sized.curve
     batch, tpot, ttft = curve.in_flight, curve.tpot_s, curve.ttft_s
     answer = max(ask.plan.answer_tokens, 1.0)
@@ -301,17 +288,17 @@ def _trade_off(sized: _Sized, ask: Asked) -> TradeOff:
     within = batch <= max(float(sized.found.slots[sized.at]), 1.0) * (1 + 1e-9)
     return TradeOff(
         batch=batch[within],
-        tpot_s=tpot[_NOMINAL][within],
-        tpot_low_s=tpot[_LOW][within],
-        tpot_high_s=tpot[_HIGH][within],
-        ttft_s=ttft[_NOMINAL][within],
-        tokens_per_s=tokens[_NOMINAL][within],
-        tokens_low_per_s=tokens[_HIGH][within],
-        tokens_high_per_s=tokens[_LOW][within],
+        tpot_s=tpot[NOMINAL][within],
+        tpot_low_s=tpot[LOW][within],
+        tpot_high_s=tpot[HIGH][within],
+        ttft_s=ttft[NOMINAL][within],
+        tokens_per_s=tokens[NOMINAL][within],
+        tokens_low_per_s=tokens[HIGH][within],
+        tokens_high_per_s=tokens[LOW][within],
     )
 
 
-def _parts(sized: _Sized, serving: ServingPlan) -> StepParts:
+def _parts(sized: Sized, serving: ServingPlan) -> StepParts:
     """The breakdown at the mean batch, read off the curve's points."""
     speed, at = sized.found.speed, sized.at
     shape = np.shape(speed.tpot_s)
@@ -341,27 +328,7 @@ def _parts(sized: _Sized, serving: ServingPlan) -> StepParts:
     )
 
 
-def _growth(scenario: Scenario, sized: _Sized, ask: Asked) -> GrowthTable:
-    section = scenario.demand
-    gpus = _fewest_gpus(sized, ask, _GROWTH)
-    label, here = {
-        "staff": ("People", float(section.users)),
-        "population": ("People", float(section.users)),
-        "requests": ("Requests on a busy day", float(section.requests_per_day)),
-        "log": ("Times the log's requests", float(section.log_scale)),
-    }[section.source]
-    return GrowthTable(label, here * _GROWTH, here, gpus[_NOMINAL], gpus[_LOW], gpus[_HIGH])
-
-
-def _fewest_gpus(sized: _Sized, ask: Asked, times: np.ndarray) -> np.ndarray:
-    """GPUs for times the demand, each end of the range in the layout that suits it best."""
-    amount = ask.plan.active_users if sized.people else ask.plan.peak_per_s
-    each = sized.every.users if sized.people else sized.every.rate_per_s
-    replicas = replicas_needed(amount * times, each[..., None])
-    return np.min(replicas * sized.found.gpus[:, None], axis=1)
-
-
-def _why_not(choice: Choice, ask: Asked, sized: _Sized, target: ServiceTarget) -> str:
+def _why_not(choice: Choice, ask: Asked, sized: Sized, target: ServiceTarget) -> str:
     name = f"{choice.model.name} in {choice.weight_precision.name} on {choice.gpu.name}"
     if float(sized.found.slots.max()) < 1.0:
         return (
@@ -369,8 +336,8 @@ def _why_not(choice: Choice, ask: Asked, sized: _Sized, target: ServiceTarget) -
             f"{ask.plan.answer_tokens:,.0f} tokens; choose a GPU with more memory or fewer bits "
             "per weight."
         )
-    tpot = float(sized.curve.tpot_s[_NOMINAL].min())
-    ttft = float(sized.curve.ttft_s[_NOMINAL].min())
+    tpot = float(sized.curve.tpot_s[NOMINAL].min())
+    ttft = float(sized.curve.ttft_s[NOMINAL].min())
     if tpot > float(target.tpot_s):
         return (
             f"{name} takes {format_seconds(tpot)} per output token even for one request, and "

@@ -9,6 +9,7 @@ import numpy as np
 from planner.catalogue import Basis
 from planner.plan.answers import answer
 from planner.plan.demand_plan import DemandPlan
+from planner.plan.speed import Candidates
 from planner.serving import SpeedCurve
 
 _RANGE = "The end of the 80 % range: eight of ten measurements of this kind lie inside."
@@ -254,6 +255,22 @@ class GrowthTable:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplyTable:
+    """What must be there in each year of the horizon; years along the last axis."""
+
+    demand_times: np.ndarray
+    """Demand of each year over the demand that the plan is sized for [1]."""
+    gpus: np.ndarray
+    """For that demand, at the fast end, as predicted and at the slow end: (end, year) [gpu]."""
+    hour_share: np.ndarray
+    """Peak of each hour of the week over the busiest hour's; zero when it does not run [1]."""
+    requests_per_week: float
+    """In the hours that it runs, at the demand that the plan is sized for [request]."""
+    hours_per_week: float
+    """That it runs, in a week with any [h]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """Everything about speed, demand and the service level of one plan."""
 
@@ -263,6 +280,11 @@ class Serving:
     parts: StepParts
     week: WeekTable
     growth: GrowthTable
+    supply: SupplyTable
+    candidates: Candidates
+    """Every layout that was compared."""
+    chosen: int
+    """The place of the plan's layout among them."""
     curve: SpeedCurve
     """Of one replica of the chosen layout, as predicted."""
     load_per_s: float

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from planner.catalogue import Basis, Catalogue
+from planner.energy import case_energy
 from planner.errors import InvalidScenario
 from planner.memory import weight_bytes_per_gpu
 from planner.performance import (
@@ -41,8 +42,13 @@ ADDED_COLUMNS = (
     "kv_capacity_tokens",
     "basis",
     "error",
+    "energy_j_per_output_token",
+    "energy_j_per_output_token_low",
+    "energy_j_per_output_token_high",
+    "gpu_power_w",
 )
-"""What a prediction adds, behind the columns of the table."""
+"""What a prediction adds, behind the columns of the table. Energy is that of all GPUs in use,
+power the mean of one; both are blank where the GPU's power limit is not known."""
 _FIELDS = (
     "ttft_s",
     "ttft_low_s",
@@ -56,6 +62,13 @@ _FIELDS = (
     "kv_capacity_tokens",
 )
 """The same of :class:`Prediction`, in the same order."""
+_ENERGY = {
+    "energy_j_per_output_token": "j_per_output_token",
+    "energy_j_per_output_token_low": "low_j_per_output_token",
+    "energy_j_per_output_token_high": "high_j_per_output_token",
+    "gpu_power_w": "power_w",
+}
+"""Columns of energy and the fields of :class:`~planner.energy.CaseEnergy`."""
 ROWS_AT_ONCE = 16384
 PHYSICAL_FRACTION = 0.98
 """Share of a GPU's physical memory that an engine can be given at most: the driver keeps the
@@ -85,8 +98,8 @@ def predict_table(
     Returns
     -------
     dict of str to list
-        Seconds and tokens as numbers, None where there is no answer; ``basis`` in words;
-        ``error`` is one sentence, or blank.
+        Seconds, tokens, joules and watts as numbers, None where there is no answer; ``basis`` in
+        words, that of the speed; ``error`` is one sentence, or blank.
 
     Raises
     ------
@@ -214,19 +227,29 @@ def _answers(
     errors = np.array(read.errors, dtype=object)
     good = np.flatnonzero(errors == "")
     with np.errstate(all="ignore"):
-        answer = _predict(read.cases.rows(good), reference)
+        cases = read.cases.rows(good)
+        answer = _predict(cases, reference)
+        energy = case_energy(cases, answer.prediction, reference)
     errors[good] = answer.errors
     answered = good[answer.errors == ""]
     for name, field in zip(ADDED_COLUMNS, _FIELDS, strict=False):
-        values = np.full(len(errors), None, dtype=object)
-        values[good] = np.asarray(getattr(answer.prediction, field), dtype=float)
-        yield name, [float(v) if e == "" else None for v, e in zip(values, errors, strict=True)]
+        yield name, _cells(getattr(answer.prediction, field), good, errors)
     basis = np.full(len(errors), -1)
     basis[good] = np.maximum(answer.prediction.basis, read.basis[good])
     words = np.full(len(errors), "", dtype=object)
     words[answered] = [Basis(one).words for one in basis[answered].tolist()]
     yield "basis", words.tolist()
     yield "error", errors.tolist()
+    for name, field in _ENERGY.items():
+        yield name, _cells(getattr(energy, field), good, errors)
+
+
+def _cells(values: Any, good: np.ndarray, errors: np.ndarray) -> list[float | None]:
+    """One for each row, None where there is an error or nothing is known."""
+    cells = np.full(len(errors), np.nan)
+    cells[good] = values
+    known = np.isfinite(cells) & (errors == "")
+    return [v if k else None for v, k in zip(cells.tolist(), known.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ scenario, compressed, in its query string.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +17,13 @@ from planner.errors import InvalidScenario
 from planner.scenario import link
 from planner.scenario.demand import DemandSection
 from planner.scenario.fields import Deployment, Scalar, Section, Variant, Workload, quantity
-from planner.scenario.files import read_text, write_whole
+from planner.scenario.files import as_text, read_text, write_whole
+from planner.scenario.finance import FinanceSection
+from planner.scenario.policy import PolicySection
 from planner.scenario.reading import one_line, one_sentence, parse_document, unknown_key
 from planner.scenario.service_level import ServiceLevelSection
+from planner.scenario.site import SiteSection
+from planner.scenario.value import ValueSection
 
 FILE_LIMIT_BYTES = 1_000_000
 """Largest scenario file that is read [byte]."""
@@ -50,6 +53,10 @@ class Scenario(Section):
     deployment: Deployment = Deployment()
     demand: DemandSection = DemandSection()
     service_level: ServiceLevelSection = ServiceLevelSection()
+    site: SiteSection = SiteSection()
+    finance: FinanceSection = FinanceSection()
+    value: ValueSection = ValueSection()
+    policy: PolicySection = PolicySection()
     variants: Annotated[tuple[Variant, ...], Field(max_length=20)] = ()
 
     @field_validator("variants", mode="before")
@@ -67,8 +74,8 @@ class Scenario(Section):
         return value
 
     @field_serializer("variants")
-    def _variants_to_mapping(self, value: tuple[Variant, ...]) -> dict[str, dict[str, Scalar]]:
-        return {variant.name: dict(variant.changes) for variant in value}
+    def _variants_to_mapping(self, value: tuple[Variant, ...]) -> dict[str, dict[str, Any]]:
+        return {variant.name: variant.model_dump()["changes"] for variant in value}
 
     def changed(self, changes: dict[str, Scalar]) -> Scenario:
         """A new scenario with some fields changed.
@@ -235,16 +242,7 @@ class Scenario(Section):
         >>> Scenario.from_text(Scenario().to_text("json")) == Scenario()
         True
         """
-        document = self.to_dict()
-        if form == "json":
-            return json.dumps(document, indent=2) + "\n"
-        import yaml
-
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=88)
-        if any(c in text for c in "\x85\u2028\u2029\ufeff"):
-            # PyYAML writes these line breaks and marks as they are and reads them as others.
-            text = yaml.safe_dump(document, sort_keys=False, width=88)
-        return text
+        return as_text(self.to_dict(), form)
 
     @classmethod
     def from_text(cls, text: str, name: str = "The scenario") -> Scenario:
@@ -385,6 +383,10 @@ SECTIONS: dict[str, type[Section]] = {
     "deployment": Deployment,
     "demand": DemandSection,
     "service_level": ServiceLevelSection,
+    "site": SiteSection,
+    "finance": FinanceSection,
+    "value": ValueSection,
+    "policy": PolicySection,
 }
 """Each section by its name in a document."""
 FIELDS = tuple(Scenario().values())

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_valid
 from pydantic_core import PydanticCustomError
 
 Scalar = bool | int | float | str | None
+Pairs = tuple[tuple[str, float], ...]
+"""A field that is itself a mapping of names to numbers, frozen."""
 
 
 def quantity(
@@ -322,15 +324,18 @@ class Variant(Section):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
-    changes: tuple[tuple[str, Scalar], ...]
+    changes: tuple[tuple[str, Scalar | Pairs], ...]
 
     @field_validator("changes", mode="before")
     @classmethod
     def _from_mapping(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             raise ValueError("must be a mapping of field paths to values")
-        return tuple(value.items())
+        return tuple(
+            (key, tuple(one.items()) if isinstance(one, dict) else one)
+            for key, one in value.items()
+        )
 
     @field_serializer("changes")
-    def _to_mapping(self, value: tuple[tuple[str, Scalar], ...]) -> dict[str, Scalar]:
-        return dict(value)
+    def _to_mapping(self, value: tuple[tuple[str, Scalar | Pairs], ...]) -> dict[str, Any]:
+        return {key: dict(one) if isinstance(one, tuple) else one for key, one in value}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 from planner.errors import InvalidScenario
 from planner.scenario.reading import one_line
@@ -85,3 +87,30 @@ def write_whole(path: Path, text: str) -> None:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def as_text(document: dict[str, Any], form: str) -> str:
+    """A document of plain data as YAML or JSON.
+
+    Parameters
+    ----------
+    document : dict
+    form : str
+        ``json``; anything else is YAML.
+
+    Returns
+    -------
+    str
+
+    >>> as_text({"title": "A plan"}, "yaml").strip()
+    'title: A plan'
+    """
+    if form == "json":
+        return json.dumps(document, indent=2) + "\n"
+    import yaml
+
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=88)
+    if any(c in text for c in "\x85\u2028\u2029\ufeff"):
+        # PyYAML writes these line breaks and marks as they are and reads them as others.
+        text = yaml.safe_dump(document, sort_keys=False, width=88)
+    return text

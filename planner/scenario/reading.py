@@ -221,6 +221,8 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
         "int_type": "it must be a whole number"
         + (", without quotes" if isinstance(given, str) else ""),
         "int_from_float": "it must be a whole number",
+        "bool_type": "it must be true or false",
+        "string_pattern_mismatch": "it must be three capital letters, such as EUR",
         "float_type": "it must be a number, written like 70000000000 or 70.0e+9"
         + (", without quotes" if isinstance(given, str) else ""),
         "finite_number": "it must be a finite number",
@@ -233,5 +235,7 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
         "model_attributes_type": "it must be a group of named fields",
         "too_long": f"at most {context.get('max_length', '')} are allowed",
         "tuple_type": "it must be a list or a mapping of names to fields",
+        # Validators of our own say what must be.
+        "value_error": f"it {context.get('error', 'is not allowed there')}",
     }.get(kind, "it is not allowed there; see the shipped examples")
     return InvalidScenario(f"{path} is {value}; {allowed}.", field=path)

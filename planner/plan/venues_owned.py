@@ -1,0 +1,66 @@
+"""What it costs to own the hosts, in a room of one's own or in colocation."""
+
+from __future__ import annotations
+
+from planner.cost import OwnedFleet, own_lines
+from planner.errors import MissingData
+from planner.plan.growth import NOMINAL
+from planner.plan.power import W_PER_KW
+from planner.plan.setting import Setting, Venue, gates_of, without
+
+
+def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
+    """Owning the hosts, in one kind of place.
+
+    Parameters
+    ----------
+    setting : Setting
+    name, label : str
+        Of the way.
+    facts : str
+        Id of the place in the catalogue.
+
+    Returns
+    -------
+    Venue
+    """
+    country = setting.choice.scenario.site.country[:2].upper()
+    kind = "own" if facts == "own_room" else "colocation"
+    passed = gates_of(setting, kind, facts, country, 0.0)
+    venue = Venue(name, "own", label, "", "own", gates=passed, country=country)
+    if setting.here is None:
+        return without(venue, setting.reason)
+    hosts = float(setting.here.hosts[NOMINAL, 0])
+    per_host = setting.choice.scenario.deployment.gpus_per_host
+    detail = f"{hosts:,.0f} hosts with {per_host} × {setting.choice.gpu.label}"
+    try:
+        lines = (*own_lines(_fleet(setting, name), setting.book), *setting.monitoring)
+    except MissingData as error:
+        return without(venue, str(error))
+    return Venue(name, "own", label, detail, "own", lines=lines, gates=passed, country=country)
+
+
+def _fleet(setting: Setting, place: str) -> OwnedFleet:
+    scenario, here, ends = setting.choice.scenario, setting.here, setting.ends
+    site, finance = scenario.site, scenario.finance
+    kind = place.removeprefix("own-")
+    pue = setting.book[f"pue/{'own-room' if kind == 'room' else kind}"]
+    return OwnedFleet(
+        hosts=here.hosts[ends],
+        gpus_per_host=float(scenario.deployment.gpus_per_host),
+        gpu=setting.choice.gpu.id,
+        host_kind=here.kind.id,
+        sockets_per_host=float(site.host_sockets),
+        cores_per_socket=float(site.host_cores_per_socket),
+        platform=site.platform,
+        gpu_licence=site.nvidia_ai_enterprise,
+        storage_tb=site.storage_tb,
+        storage_scheme=site.storage_scheme,
+        facility_kwh=here.year.it_kwh[ends] * pue,
+        it_kw=here.year.peak_w[ends] / W_PER_KW,
+        racks=here.racks[ends],
+        staff_fte=site.staff_fte,
+        life_years=finance.life_years,
+        space="own-room/space" if kind == "room" else "colocation/space",
+        electricity=f"electricity/{site.country}",
+    )
