@@ -38,12 +38,15 @@ from planner.performance import (  # noqa: E402
     Reference,
     predict_cases,
 )
-from planner.plan import evaluate  # noqa: E402
+from planner.plan import CostDraws, cost_draws, evaluate  # noqa: E402
 from planner.scenario import EXAMPLES, load_example  # noqa: E402
 
 CANDIDATES = 1_000_000
+COST_DRAWS = 10_000
 LIMITS_S = {
     "evaluate": 0.002,
+    "whole plan": 0.010,
+    "10,000 cost draws": 1.0,
     "a million candidates": 1.0,
     "predict": 0.001,
     "a million predictions": 3.0,
@@ -64,9 +67,21 @@ def timed(function: Callable[[], object], runs: int) -> list[float]:
 
 
 def evaluation(name: str) -> Callable[[], object]:
-    """One slider step: a whole plan of a shipped example."""
+    """One slider step of the memory page: a plan of a shipped example, with its map."""
     scenario, catalogue = load_example(name), load_catalogue()
-    return lambda: evaluate(scenario, catalogue)
+    return lambda: evaluate(scenario, catalogue).options
+
+
+def whole_plan(name: str) -> Callable[[], object]:
+    """One slider step of the cost page: speed, energy, rules, costs and value by every way."""
+    scenario, catalogue = load_example(name), load_catalogue()
+    return lambda: evaluate(scenario, catalogue).money
+
+
+def cost_chain(name: str = "chat-assistant") -> Callable[[], CostDraws]:
+    """Draws of all prices and of speed through the whole cost chain, in one call."""
+    scenario, catalogue = load_example(name), load_catalogue()
+    return lambda: cost_draws(scenario, catalogue, COST_DRAWS)
 
 
 def candidates(
@@ -157,6 +172,11 @@ def main() -> None:
         (f"evaluate {name}", timed(evaluation(name), 200), LIMITS_S["evaluate"])
         for name in EXAMPLES
     ]
+    rows += [
+        (f"whole plan {name}", timed(whole_plan(name), 100), LIMITS_S["whole plan"])
+        for name in EXAMPLES
+    ]
+    rows.append(("10,000 cost draws", timed(cost_chain(), 10), LIMITS_S["10,000 cost draws"]))
     for model in ("meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"):
         times = timed(candidates(model), 5)
         rows.append((f"1e6 of {model.split('/')[1]}", times, LIMITS_S["a million candidates"]))

@@ -37,6 +37,17 @@ def test_a_slider_step_takes_two_milliseconds(example: str) -> None:
     assert best < speed.LIMITS_S["evaluate"]
 
 
+@pytest.mark.parametrize("example", speed.EXAMPLES)
+def test_a_plan_with_all_its_costs_takes_ten_milliseconds(example: str) -> None:
+    assert min(speed.timed(speed.whole_plan(example), 100)) < speed.LIMITS_S["whole plan"]
+
+
+def test_ten_thousand_draws_of_all_costs_take_a_second() -> None:
+    chain = speed.cost_chain()
+    assert chain().total_usd.shape[0] == speed.COST_DRAWS == 10_000
+    assert min(speed.timed(chain, 5)) < speed.LIMITS_S["10,000 cost draws"]
+
+
 @pytest.mark.parametrize("model", ["meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"])
 def test_a_million_candidates_take_a_second(model: str) -> None:
     sweep = speed.candidates(model)

@@ -87,17 +87,18 @@ def levelised_usd_per_year(
     Returns
     -------
     float or array [USD/year]
+        Over zero years infinite, unless it sells for what it cost.
 
     Source: decisions on levelised cost follow NREL's simple levelised cost of energy.
 
     >>> float(levelised_usd_per_year(300000, 50000, 0.0, 5, salvage_usd=50000))
     100000.0
     """
-    return (
-        np.asarray(capital_usd, dtype=float) * capital_recovery_factor(rate, years)
-        - np.asarray(salvage_usd, dtype=float) * sinking_fund_factor(rate, years)
-        + yearly_usd
-    )
+    # CRF is SFF + r; written so, nothing lost over no years costs nothing.
+    capital = np.asarray(capital_usd, dtype=float)
+    lost = capital - salvage_usd
+    factor = np.where(lost == 0, 0.0, sinking_fund_factor(rate, years))
+    return (lost * factor + capital * rate + yearly_usd)[()]
 
 
 def levelised_usd_per_hour(

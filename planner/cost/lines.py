@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -136,14 +137,20 @@ def present_usd(lines: Sequence[Line], rate_per_year: float, years: int) -> Arra
     >>> round(float(present_usd([line], 0.1, 2)), 2)
     173.55
     """
+    weights = _weights(rate_per_year, years)
+    parts = (line.usd @ weights[line.timing] for line in lines)
+    return np.asarray(sum(parts, np.zeros(())))[()]
+
+
+@lru_cache(maxsize=64)
+def _weights(rate_per_year: float, years: int) -> dict[str, np.ndarray]:
+    """Today's value of a dollar of a year, by when in it the dollar is paid."""
     factors = discount_factors(rate_per_year, years)
-    weights = {
+    return {
         "start": factors[0 : MONTHS * years : MONTHS],
         "end": factors[MONTHS::MONTHS],
         "monthly": factors[1:].reshape(years, MONTHS).mean(axis=-1),
     }
-    parts = ((line.usd * weights[line.timing]).sum(axis=-1) for line in lines)
-    return np.asarray(sum(parts, np.zeros(())))[()]
 
 
 def crossing_months(own_usd: np.ndarray, rented_usd: np.ndarray) -> Array:

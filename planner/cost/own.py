@@ -254,9 +254,7 @@ def _running(fleet: OwnedFleet, book: PriceBook, gpus: np.ndarray, line: Any) ->
         )
     people, rate, least = "staff/fte", "staff/fte-per-gpu", "staff/fte-minimum"
     counted = fleet.staff_fte is None
-    fte = (gpus > 0) * (
-        np.maximum(gpus * book[rate], book[least]) if counted else fleet.staff_fte
-    )
+    fte = (gpus > 0) * (np.maximum(gpus * book[rate], book[least]) if counted else fleet.staff_fte)
     return [
         *lines,
         line(

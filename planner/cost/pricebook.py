@@ -75,9 +75,10 @@ class PriceBook:
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._drawn:
             price = self.price(name)
-            spread = _positions(name, self.draws, self.seed)
-            drawn = triangular(spread, price.low, price.value, price.high)
-            self._drawn[name] = np.concatenate([[price.value], drawn])[:, None]
+            draw = _kept if self.draws <= _KEPT_DRAWS else _drawn
+            self._drawn[name] = draw(
+                name, price.low, price.value, price.high, self.draws, self.seed
+            )
         return self._drawn[name]
 
     def price(self, name: str) -> Price:
@@ -115,7 +116,20 @@ class PriceBook:
         return weakest(Basis.DERIVED, *(self.price(name).source.basis for name in names))
 
 
-@lru_cache(maxsize=4096)
+def _drawn(name: str, low: float, value: float, high: float, draws: int, seed: int) -> np.ndarray:
+    """The nominal price and its draws, along the first of two axes."""
+    drawn = triangular(_positions(name, draws, seed), low, value, high)
+    found = np.concatenate([[value], drawn])[:, None]
+    found.flags.writeable = False
+    return found
+
+
+_KEPT_DRAWS = 1000
+_kept = lru_cache(maxsize=2048)(_drawn)
+"""Prices seldom change from one move of a slider to the next."""
+
+
+@lru_cache(maxsize=512)
 def _positions(name: str, draws: int, seed: int) -> np.ndarray:
     """Places in a price's distribution, one in each of as many equal parts (a Latin hypercube).
 

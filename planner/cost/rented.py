@@ -61,6 +61,11 @@ class InstanceHours:
     used_gpu_hours: np.ndarray
     """GPU-hours that demand needs, without the rest of whole instances [h]."""
 
+    @property
+    def instances(self) -> np.ndarray:
+        """Instance-hours paid for in all [h]."""
+        return self.committed + self.on_demand
+
 
 def instance_hours(
     load: RentedLoad,
@@ -123,6 +128,7 @@ def _starts(load: RentedLoad, instances: np.ndarray) -> Array:
 
 def rented_lines(
     load: RentedLoad,
+    hours: InstanceHours,
     book: PriceBook,
     offer: CloudOffer,
     committed: CloudOffer | None = None,
@@ -135,6 +141,8 @@ def rented_lines(
     Parameters
     ----------
     load : RentedLoad
+    hours : InstanceHours
+        From :func:`instance_hours`.
     book : PriceBook
         Holds the offers as ``cloud/<offer id>``.
     offer : CloudOffer
@@ -159,26 +167,18 @@ def rented_lines(
     >>> week = np.ones((1, 168))
     >>> load = RentedLoad(week, np.ones(1), 8760, 168, False, 0.0, 0.0, np.zeros(1), 0.0)
     >>> price = offer_price(one)
-    >>> lines = rented_lines(load, PriceBook({**c.prices, price.id: price}, draws=0), one)
+    >>> book = PriceBook({**c.prices, price.id: price}, draws=0)
+    >>> lines = rented_lines(load, instance_hours(load, one.gpus, "on-demand"), book, one)
     >>> [round(float(line.usd[0, 0])) for line in lines if line.part == "instances"]
     [60269, 421882]
     """
-    scheme = "mixed" if committed else "on-demand"
-    scheme = "committed" if offer.tier.startswith("committed") else scheme
-    hours = instance_hours(
-        load,
-        offer.gpus,
-        scheme,
-        committed.value if committed else 0.0,
-        offer.value,
-    )
     picked = InstanceHours(
         *(_pick(one, ends) for one in (hours.committed, hours.on_demand, hours.used_gpu_hours))
     )
     burst = f"cloud/{offer.id}"
     floor = f"cloud/{committed.id}" if committed else burst
     paid = picked.committed * book[floor] + picked.on_demand * book[burst]
-    available = (picked.committed + picked.on_demand) * offer.gpus
+    available = picked.instances * offer.gpus
     share = picked.used_gpu_hours / np.where(available > 0, available, 1.0)
     prices = (burst,) if floor == burst else (burst, floor)
     return (
@@ -211,7 +211,7 @@ def _beside(
     storage = _of_provider(book, "cloud/storage", provider)
     egress = _of_provider(book, "cloud/egress", provider)
     support, people = "cloud/support-fraction", "staff/fte"
-    runs = (hours.committed + hours.on_demand > 0).astype(float)
+    runs = (hours.instances > 0).astype(float)
     kept = 12.0 * load.storage_tb * TB / GB * runs
     return (
         _line(load, book, "storage", "Storage", "storage", kept * book[storage], storage),

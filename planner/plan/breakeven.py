@@ -84,7 +84,10 @@ def compared(setting: Setting, ways: Iterable[Venue]) -> Compared:
     rented = _rented_hour(setting, hourly, used) if hourly else nothing
     token = _mean_token(setting, call) if call else nothing
     share = used / float(np.mean(owned[0])) if own and float(np.mean(owned[0])) else math.nan
-    gain, loss = guessing_wrong(at_full[0], rented[0], share, POINTS)
+    both = own is not None and hourly is not None
+    gain, loss = (
+        guessing_wrong(at_full[0], rented[0], share, POINTS) if both else (math.nan, math.nan)
+    )
     capital = _capital(own) if own else nothing
     return Compared(
         best=best,
@@ -100,7 +103,7 @@ def compared(setting: Setting, ways: Iterable[Venue]) -> Compared:
         utilisation_fraction=share,
         hours=_hours(setting, own, hourly, capital),
         months=_months(setting, own, (rent, call)),
-        utilisation=breakeven_utilisation(at_full, rented) if own and hourly else nothing,
+        utilisation=breakeven_utilisation(at_full, rented) if both else nothing,
         tokens=_tokens(setting, own, call, token) if own and call else nothing,
         guesses=(float(gain), float(loss)),
     )
@@ -119,14 +122,18 @@ def _cheapest(setting: Setting, ways: Iterable[Venue], kind: str = "") -> Venue 
 
 def _gpu_hours(setting: Setting) -> tuple[float, np.ndarray]:
     """Used and owned over the horizon; owned by draw."""
-    if setting.here is None:
-        return math.nan, np.full(len(setting.ends), np.nan)
+    unknown = np.full(len(setting.ends), np.nan)
+    if not setting.serving.feasible:
+        return math.nan, unknown
     supply, each = setting.serving.supply, setting.serving.serving.gpus_per_replica
     replicas = np.ceil(supply.gpus[NOMINAL, :, None] / each * supply.hour_share - 1e-9)
     used = np.minimum(replicas * each, supply.gpus[NOMINAL, :, None]).sum()
+    used_hours = float(used) * setting.weeks_per_year
+    if setting.here is None:
+        return used_hours, unknown
     hosts = setting.here.hosts.sum(axis=-1)[setting.ends]
     per_host = setting.choice.scenario.deployment.gpus_per_host
-    return float(used) * setting.weeks_per_year, hosts * per_host * HOURS_PER_YEAR
+    return used_hours, hosts * per_host * HOURS_PER_YEAR
 
 
 def _rented_hour(setting: Setting, hourly: Venue, used: float) -> np.ndarray:

@@ -87,8 +87,8 @@ def evaluate(scenario: Scenario, catalogue: Catalogue) -> Plan:
         memory=memory_plan,
         fit=fit,
         layouts=_layout_table(choice, memory, layouts, memory_plan, fit),
-        options=_option_table(choice, catalogue),
         bases=_bases(choice),
+        make_options=cache(lambda: _option_table(choice, catalogue)),
         make_speed=speed,
         make_money=cache(lambda: money(choice, catalogue, speed())),
     )

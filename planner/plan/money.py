@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.catalogue import Basis, Catalogue, find_grid, weakest
 from planner.cost import DRAWS, PriceBook, band, depreciation_schedule, positions
-from planner.errors import NoFeasiblePlan
+from planner.errors import MissingData, NoFeasiblePlan
 from planner.governance import log_months
 from planner.plan.breakeven import Compared, compared
 from planner.plan.choice import Choice
@@ -140,7 +140,7 @@ def setting_of(
     if serving.feasible:
         try:
             here = installation(choice, catalogue, serving)
-        except NoFeasiblePlan as error:
+        except (NoFeasiblePlan, MissingData) as error:
             reason = str(error)
     return Setting(
         choice=choice,

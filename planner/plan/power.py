@@ -49,6 +49,8 @@ class Installation:
     """At the peak's batch: low, as predicted, high [J/token]."""
     busy_w: float
     """Of one GPU at the peak's batch [W]."""
+    in_use_w: float
+    """Of one GPU in use, mean of the hours of service [W]."""
     speed_fraction: float
     """Speed kept under the power cap at the peak [fraction]."""
     basis: Basis
@@ -83,10 +85,10 @@ def installation(choice: Choice, catalogue: Catalogue, serving: Serving) -> Inst
     per_host = float(deployment.gpus_per_host)
     needed = whole_hosts(serving.supply.gpus, per_host, site.spare_hosts)
     hosts = np.maximum.accumulate(needed, axis=-1)
-    capped, uncapped = (
-        _replica(choice, catalogue, serving, cap) for cap in (site.power_cap_fraction, 1.0)
-    )
-    week, load = _week(serving, capped, kind, hosts, per_host)
+    uncapped = _replica(choice, catalogue, serving, 1.0)
+    cap = site.power_cap_fraction
+    capped = _replica(choice, catalogue, serving, cap) if cap < 1.0 else uncapped
+    week, load, in_use_w = _week(serving, capped, kind, hosts, per_host)
     bare = _week(serving, uncapped, kind, hosts, per_host)[0] if capped is not uncapped else week
     batch = max(serving.serving.batch, 1.0)
     busy, token = (
@@ -95,7 +97,8 @@ def installation(choice: Choice, catalogue: Catalogue, serving: Serving) -> Inst
     )
     hours = serving.demand.hours_per_year
     mask = (serving.supply.hour_share > 0).astype(float)
-    full_w = per_host * busy + kind.full_w
+    # What feeds a rack must bear what the cards may draw, not what they do draw.
+    full_w = per_host * choice.gpu.require("power_w") * cap + kind.full_w
     racks = racks_needed(full_w, hosts, kind.rack_units, site.rack_kw * W_PER_KW)
     return Installation(
         kind=kind,
@@ -112,6 +115,7 @@ def installation(choice: Choice, catalogue: Catalogue, serving: Serving) -> Inst
             token * _at(serving, capped.high_factor, batch),
         ),
         busy_w=busy,
+        in_use_w=in_use_w,
         speed_fraction=_at(serving, uncapped.step_s / capped.step_s, batch),
         basis=weakest(capped.basis, kind.idle_source.basis),
     )
@@ -142,7 +146,7 @@ def _at(serving: Serving, values: np.ndarray, batch: float) -> float:
 
 def _week(
     serving: Serving, replica: ReplicaEnergy, kind: HostKind, hosts: np.ndarray, per_host: float
-) -> tuple[WeekPower, np.ndarray]:
+) -> tuple[WeekPower, np.ndarray, float]:
     """All replicas share the load of each hour; with less than one request in flight a replica
     waits the rest of the time."""
     curve, supply = serving.curve, serving.supply
@@ -162,7 +166,9 @@ def _week(
     # Owned hosts never shrink, while a growing year may need fewer than an earlier one.
     use = np.minimum(supply.gpus, gpus)[..., None] * (supply.hour_share > 0)
     week = week_power_w(use, load, gpus, per_host, hosts, idle, top, kind.idle_w, kind.full_w, 1.0)
-    return week, load
+    runs = supply.hour_share > 0
+    in_use_w = idle + (top - idle) * float(load[runs].mean()) if runs.any() else idle
+    return week, load, in_use_w
 
 
 def nominal_week(found: Installation) -> WeekPower:

@@ -74,13 +74,21 @@ class Plan:
     memory: MemoryPlan
     fit: FitPlan
     layouts: LayoutTable
-    options: OptionTable
     bases: dict[str, Basis] = field(default_factory=dict)
     """Basis of every answer about memory by its dotted path."""
+    make_options: Callable[[], OptionTable] | None = field(default=None, repr=False, compare=False)
+    """Computes :attr:`options`; kept, as most moves of a slider look at one dashboard."""
     make_speed: Callable[[], Serving] | None = field(default=None, repr=False, compare=False)
-    """Computes :attr:`speed`; kept, as most moves of a slider look at one dashboard."""
+    """Computes :attr:`speed`; likewise."""
     make_money: Callable[[], Money] | None = field(default=None, repr=False, compare=False)
     """Computes :attr:`money`; likewise."""
+
+    @property
+    def options(self) -> OptionTable:
+        """The smallest GPU count for each GPU and precision; computed when first asked for."""
+        if self.make_options is None:
+            raise MissingData("This plan was made without its map; evaluate the scenario again.")
+        return self.make_options()
 
     @property
     def speed(self) -> Serving:
@@ -153,7 +161,7 @@ class Plan:
 
         >>> from planner import Scenario, evaluate, load_catalogue
         >>> sorted(evaluate(Scenario(), load_catalogue()).to_dict())[:4]
-        ['bases', 'computed_as', 'demand', 'engine']
+        ['bases', 'computed_as', 'cost', 'demand']
         """
         return {
             "scenario": self.scenario.to_dict(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -94,6 +95,10 @@ class Venue:
     offer: CloudOffer | None = None
     api: ApiPrice | None = None
     country: str = ""
+    kwh_per_year: float = math.nan
+    """At the meter in the first year [kWh]; not-a-number where nobody publishes it."""
+    carbon_kg_per_year: float = math.nan
+    """In the first year [kg]; likewise, and where the region's country is not stated."""
     cache: dict = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -154,6 +159,10 @@ class Venue:
             "detail": self.detail,
             "provider": self.provider,
             "country": self.country,
+            "kwh_per_year": self.kwh_per_year if math.isfinite(self.kwh_per_year) else None,
+            "carbon_kg_per_year": (
+                self.carbon_kg_per_year if math.isfinite(self.carbon_kg_per_year) else None
+            ),
             "allowed": self.allowed,
             "reason": self.reason or None,
             "total_usd": value,

@@ -116,11 +116,18 @@ def worthwhile(setting: Setting, venue: Venue) -> Worthwhile:
     flows = _flows(setting, venue, tasks)
     nominal = (flows.running[0], float(flows.capital[0]), rate, float(flows.each[0]))
     case = value_case(values, tasks, *nominal)
-    draws = npv_of_case(values, tasks, flows.running, flows.capital, rate, flows.each)
+    # One more row, without tasks: the net is a straight line over their volume.
+    draws = npv_of_case(
+        values,
+        tasks * np.append(np.ones(len(flows.capital)), 0.0)[:, None],
+        np.vstack([flows.running, flows.running[:1]]),
+        np.append(flows.capital, flows.capital[0]),
+        rate,
+        np.append(flows.each, flows.each[0]),
+    )
+    draws, without = np.asarray(draws)[:-1], float(draws[-1])
     found = case.worth
     low, _, high = band(np.asarray(draws))
-    # The net is a straight line over the volume of tasks.
-    without = float(npv_of_case(values, np.zeros_like(tasks), *nominal))
     each = float(found.npv_usd) - without
     needed = max(-without / each, 0.0) if each > 0 else math.inf
     answers = ValuePlan(

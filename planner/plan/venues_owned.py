@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from planner.catalogue import find_grid
 from planner.cost import OwnedFleet, own_lines
+from planner.energy import carbon_kg
 from planner.errors import MissingData
 from planner.plan.growth import NOMINAL
 from planner.plan.power import W_PER_KW
 from planner.plan.setting import Setting, Venue, gates_of, without
+from planner.units import format_number
 
 
 def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
@@ -32,12 +37,23 @@ def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
         return without(venue, setting.reason)
     hosts = float(setting.here.hosts[NOMINAL, 0])
     per_host = setting.choice.scenario.deployment.gpus_per_host
-    detail = f"{hosts:,.0f} hosts with {per_host} × {setting.choice.gpu.label}"
+    idle = hosts * per_host - float(setting.serving.supply.gpus[NOMINAL, 0])
+    rest = f"; {format_number(idle)} of {format_number(hosts * per_host)} GPUs are not needed"
+    fleet = _fleet(setting, name)
     try:
-        lines = (*own_lines(_fleet(setting, name), setting.book), *setting.monitoring)
+        lines = (*own_lines(fleet, setting.book), *setting.monitoring)
     except MissingData as error:
         return without(venue, str(error))
-    return Venue(name, "own", label, detail, "own", lines=lines, gates=passed, country=country)
+    grid = find_grid(setting.catalogue.grids, setting.choice.scenario.site.country)
+    kwh = float(fleet.facility_kwh[0, 0])
+    return replace(
+        venue,
+        detail=f"{hosts:,.0f} hosts with {per_host} × {setting.choice.gpu.label}"
+        + (rest if idle else ""),
+        lines=lines,
+        kwh_per_year=kwh,
+        carbon_kg_per_year=float(carbon_kg(kwh, grid.gco2e_per_kwh)),
+    )
 
 
 def _fleet(setting: Setting, place: str) -> OwnedFleet:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from planner.catalogue import Catalogue, CloudOffer
-from planner.cost import rented_lines, whole_instances
+from planner.cost import InstanceHours, instance_hours, rented_lines, whole_instances
+from planner.energy import carbon_kg
 from planner.governance import Gate
 from planner.plan.growth import NOMINAL
+from planner.plan.power import W_PER_KW
 from planner.plan.setting import Setting, Venue, gates_of, without
 from planner.units import format_number
 
@@ -24,6 +27,9 @@ TIERS = (
 )
 """Id, label and tier of each way to rent."""
 HOST_OF_EIGHT = 8
+HOURS_PER_YEAR = 8760.0
+PUE_OF = {"oci": "oracle"}
+"""Names under which providers publish their PUE."""
 
 
 def _offers(setting: Setting, tier: str, market: bool = False) -> list[CloudOffer]:
@@ -85,8 +91,8 @@ def rented(setting: Setting, name: str, label: str, tier: str) -> Venue:
     Venue
     """
     venue = Venue(name, "rent", label, "", "")
-    if setting.here is None:
-        return without(venue, setting.reason)
+    if not setting.serving.feasible:
+        return without(venue, setting.serving.reason)
     paid = "committed-1y" if tier == "mixed" else tier
     offer, passed = _first_allowed(setting, _offers(setting, paid))
     if offer is None:
@@ -105,40 +111,88 @@ def _rented(
 ) -> Venue:
     burst, committed = offer, None
     if tier == "mixed":
-        same = [
-            one
-            for one in _offers(setting, "on-demand")
-            if (one.provider, one.region, one.instance)
-            == (offer.provider, offer.region, offer.instance)
-        ]
-        if not same:
+        burst, committed = _by_the_hour(setting, offer), offer
+        if burst is None:
             return without(venue, "The committed instance is not offered by the hour.")
-        burst, committed = same[0], offer
-    lines = rented_lines(setting.load, setting.book, burst, committed, setting.ends)
-    peak = float(whole_instances(setting.serving.supply.gpus[NOMINAL, 0], offer.gpus))
-    idle = peak * offer.gpus - float(setting.serving.supply.gpus[NOMINAL, 0])
-    where = f", {offer.region}" if offer.region not in ("", "all") else ""
-    rest = f", {format_number(idle)} of its GPUs idle at the peak" if idle else ""
-    return Venue(
-        venue.id,
-        "rent",
-        venue.label,
-        f"{peak:,.0f} × {offer.instance} ({offer.gpus} GPU), {offer.provider}{where}{rest}",
-        offer.provider,
+    scheme = "committed" if tier.startswith("committed") else tier
+    hours = instance_hours(
+        setting.load,
+        offer.gpus,
+        "mixed" if committed else "committed" if scheme == "committed" else "on-demand",
+        setting.book.price(f"cloud/{offer.id}").value,
+        setting.book.price(f"cloud/{burst.id}").value,
+    )
+    lines = rented_lines(setting.load, hours, setting.book, burst, committed, setting.ends)
+    return replace(
+        venue,
+        detail=_detail(setting, offer, hours, committed is not None),
+        provider=offer.provider,
         lines=(*lines, *setting.monitoring),
         gates=passed,
         offer=offer,
         country=offer.country,
+        **_energy(setting, offer, hours),
     )
+
+
+def _by_the_hour(setting: Setting, committed: CloudOffer) -> CloudOffer | None:
+    """The same instance without a commitment."""
+    same = (committed.provider, committed.region, committed.instance)
+    offers = _offers(setting, "on-demand")
+    return next((o for o in offers if (o.provider, o.region, o.instance) == same), None)
+
+
+def _detail(setting: Setting, offer: CloudOffer, hours: InstanceHours, mixed: bool) -> str:
+    """Instances of the first year, as predicted, and what of them idles."""
+    needed = float(setting.serving.supply.gpus[NOMINAL, 0])
+    peak = float(whole_instances(needed, offer.gpus))
+    idle = peak * offer.gpus - needed
+    where = f", {offer.region}" if offer.region not in ("", "all", "market") else ""
+    rest = f"; {format_number(idle)} of its GPUs idle at the peak" if idle else ""
+    floor = ""
+    if mixed:
+        count = float(hours.committed[NOMINAL, 0]) / HOURS_PER_YEAR
+        floor = f"; {count:,.0f} of them committed" if count else "; committing to none is cheapest"
+    each = "GPU" if offer.gpus == 1 else "GPUs"
+    return (
+        f"{peak:,.0f} × {offer.instance} ({offer.gpus} {each}), {offer.provider}{where}"
+        f"{floor}{rest}"
+    )
+
+
+def _energy(setting: Setting, offer: CloudOffer, hours: InstanceHours) -> dict[str, float]:
+    """Of the first year: GPUs that serve and GPUs that idle, their share of a host, and the
+    provider's PUE; not what the provider measures, which it does not publish."""
+    here, catalogue = setting.here, setting.catalogue
+    if here is None:
+        return {}
+    used = float(hours.used_gpu_hours[NOMINAL, 0])
+    idle = max(float(hours.instances[NOMINAL, 0]) * offer.gpus - used, 0.0)
+    share = 1.0 / here.kind.maximum_gpus
+    gpus = used * here.in_use_w + idle * here.replica.idle_w
+    hosts = share * (used * here.kind.full_w + idle * here.kind.idle_w)
+    place = PUE_OF.get(offer.provider, offer.provider)
+    pue = setting.book[f"pue/{place if place in catalogue.pue else 'hyperscale'}"][0, 0]
+    kwh = (gpus + hosts) / W_PER_KW * float(pue)
+    grid = catalogue.grids.get(offer.country.lower())
+    carbon = float(carbon_kg(kwh, grid.gco2e_per_kwh)) if grid else math.nan
+    return {"kwh_per_year": kwh, "carbon_kg_per_year": carbon}
+
+
+_PRICE_WORDS = {
+    "on-demand": "price by the hour",
+    "spot": "spot price",
+    "committed-1y": "price with a year's commitment",
+    "committed-3y": "price with three years' commitment",
+}
 
 
 def _no_offer(setting: Setting, tier: str) -> str:
     asked = setting.choice.scenario.finance.cloud_provider
-    who = "no provider" if asked == "cheapest" else asked
-    return (
-        f"No price of {setting.choice.gpu.label} {tier.replace('-', ' ')} at {who} is known with "
-        f"{setting.serving.serving.gpus_per_replica:.0f} GPUs in one instance."
-    )
+    where = "" if asked == "cheapest" else f" at {asked}"
+    each = setting.serving.serving.gpus_per_replica
+    size = f" for an instance of {min(each, HOST_OF_EIGHT):.0f}" if each > 1 else ""
+    return f"No {_PRICE_WORDS[tier]} of {setting.choice.gpu.label}{where}{size} is known."
 
 
 def market(setting: Setting) -> Venue:
@@ -153,10 +207,10 @@ def market(setting: Setting) -> Venue:
     Venue
     """
     venue = Venue("rent-market", "rent", "Rent from specialised clouds, market range", "", "")
-    if setting.here is None:
-        return without(venue, setting.reason)
+    if not setting.serving.feasible:
+        return without(venue, setting.serving.reason)
     offers = [one for one in _offers(setting, "on-demand", True) if one.provider == "specialised"]
     offer, passed = _first_allowed(setting, offers)
     if offer is None:
-        return without(venue, f"No market range for {setting.choice.gpu.label} is known.")
+        return without(venue, f"No market range of {setting.choice.gpu.label} is known.")
     return _rented(setting, venue, "on-demand", offer, passed)

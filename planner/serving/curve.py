@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -166,13 +168,19 @@ def along(grid: np.ndarray, tables: tuple[np.ndarray, ...], at: np.ndarray) -> l
         low, high = grid[left], grid[left + 1]
     else:
         left = (at[..., None] >= grid[..., None, 1:-1]).sum(axis=-1)
-        low, high = take_points(grid, left), take_points(grid, left + 1)
+        low, high = _neighbours(grid, left)
     share = np.minimum(np.maximum((at - low) / (high - low), 0.0), 1.0)
     found = []
     for table in tables:
-        first = take_points(table, left)
-        found.append(first + share * (take_points(table, left + 1) - first))
+        first, second = _neighbours(table, left)
+        found.append(first + share * (second - first))
     return found
+
+
+def _neighbours(table: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points at an index and at the one after it."""
+    flat, at = table.reshape(-1), _places(table, left)
+    return flat[at], flat[at + 1]
 
 
 def take_points(table: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -194,16 +202,22 @@ def take_points(table: np.ndarray, index: np.ndarray) -> np.ndarray:
     >>> take_points(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]])).tolist()
     [[2.0], [3.0]]
     """
-    if table.ndim == 1:
-        return table[index]
-    if table.shape[:-1] != index.shape[:-1]:
-        lead = np.broadcast_shapes(table.shape[:-1], index.shape[:-1])
-        table = np.broadcast_to(table, lead + table.shape[-1:])
-        index = np.broadcast_to(index, lead + index.shape[-1:])
-    # A third of the time of take_along_axis, which this does.
-    rows = table.reshape(-1, table.shape[-1])
-    columns = index.reshape(-1, index.shape[-1])
-    return rows[np.arange(len(rows))[:, None], columns].reshape(index.shape)
+    return table.reshape(-1)[_places(table, index)]
+
+
+def _places(table: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Where the points are in the flat table: a third of the time of take_along_axis."""
+    lead = table.shape[:-1]
+    if lead and lead != index.shape[:-1]:
+        return _starts(table.shape, np.broadcast_shapes(lead, index.shape[:-1])) + index
+    return _starts(table.shape, lead) + index
+
+
+@lru_cache(maxsize=512)
+def _starts(shape: tuple[int, ...], lead: tuple[int, ...]) -> np.ndarray:
+    """Where each candidate's row begins in the flat table."""
+    rows = np.arange(math.prod(shape[:-1])).reshape(shape[:-1]) * shape[-1]
+    return np.broadcast_to(rows, lead)[..., None]
 
 
 def _short(values: np.ndarray) -> str:
