@@ -4,24 +4,29 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from planner import load_catalogue
 from planner.calibration import read_excluded, read_measurements
 from planner.charts.accuracy import LEFT_OUT_NAMES, QUANTITY_NAMES, accuracy_blocks
+from planner.charts.energy_accuracy import QUANTITY_NAMES as energy_names
+from planner.charts.energy_accuracy import energy_blocks
 from planner.performance import Reference
 from planner.workbook import how_accurate
 from planner.workbook.links import LINKS, links_from
 
 CATALOGUE = load_catalogue()
 BLOCKS = accuracy_blocks(CATALOGUE)
+ENERGY = energy_blocks(Reference.of(CATALOGUE))
 BY_TITLE = {block.title: block for block in BLOCKS}
 
 
 def test_titles_tell_blocks_apart():
     assert len(BY_TITLE) == len(BLOCKS)
-    for block in BLOCKS:
+    assert len({block.title for block in (*BLOCKS, *ENERGY)}) == len(BLOCKS) + len(ENERGY)
+    for block in (*BLOCKS, *ENERGY):
         assert block.text and (block.figure or block.rows)
         assert all(len(row) == len(block.header) for row in block.rows)
 
@@ -77,7 +82,8 @@ def test_groups_count_their_measurements_once(title):
 
 def test_the_page_hands_over_plain_data():
     page = how_accurate()
-    assert [block["title"] for block in page.content["blocks"]] == list(BY_TITLE)
+    titles = [block["title"] for block in page.content["blocks"]]
+    assert titles == [*BY_TITLE, *(block.title for block in ENERGY)]
     assert json.dumps(page.content, allow_nan=False)
     page.receive("nonsense")  # Ignored: the page only ever asks for the chart library.
 
@@ -109,3 +115,21 @@ def test_the_readme_tells_the_scores_of_this_calibration():
         assert told == pytest.approx(medians, abs=0.51)
     used = len(read_measurements(Reference.of(CATALOGUE)))
     assert f"{used:,} published measurements" in text
+
+
+def test_energy_is_told_as_it_was_scored():
+    """Every way of leaving out, and a dot for each measurement that was used."""
+    scores = [s for s in CATALOGUE.energy_efficiencies.scores if s.subset == "all"]
+    told = {(row[0], row[1]): row[3] for row in ENERGY[0].rows}
+    assert len(told) == len(scores) == 8
+    for score in scores:
+        name = energy_names[score.quantity]
+        shown = float(told[name, LEFT_OUT_NAMES[score.left_out]].rstrip("%"))
+        assert shown == pytest.approx(100 * score.median, abs=0.051)
+    figure = go.Figure(ENERGY[1].figure)
+    dots = [trace for trace in figure.data if trace.mode == "markers"]
+    assert sum(len(trace.x) for trace in dots) == scores[0].rows
+    x, y = (np.concatenate([getattr(trace, axis) for trace in dots]) for axis in "xy")
+    error = np.median(np.abs(y / x - 1.0))
+    in_fit = next(s for s in scores if (s.quantity, s.left_out) == ("energy", "nothing"))
+    assert error == pytest.approx(in_fit.median, abs=0.002)

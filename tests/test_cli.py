@@ -24,6 +24,7 @@ from planner.scenario import EXAMPLES, Scenario, load_example
 PARTS = ("memory", "fit", "demand", "serving", "energy", "cost", "value")
 PLAN_KEYS = {
     "bases",
+    "books",
     "computed_as",
     "cost",
     "demand",

@@ -324,6 +324,23 @@ def test_hardware_is_replaced_at_the_end_of_its_life() -> None:
     assert gpus[0] == gpus[3] > 0 and gpus[1] == gpus[2] == gpus[4] == 0
 
 
+@pytest.mark.parametrize("method", ["straight line", "macrs"])
+def test_the_books_hold_what_is_not_yet_written_off(method: str) -> None:
+    plan = plan_of(finance__depreciation=method, finance__horizon_years=7, finance__life_years=6)
+    books = plan.money.books
+    starts = [line for line in plan.money.compared.own.lines if line.timing == "start"]
+    np.testing.assert_allclose(books.bought_usd, sum(line.usd[0] for line in starts))
+    np.testing.assert_allclose(
+        books.book_value_usd,
+        np.cumsum(books.bought_usd) - np.cumsum(books.written_off_usd),
+        atol=1e-6,
+    )
+    assert (books.written_off_usd >= 0).all() and (books.book_value_usd >= -1e-6).all()
+    share = books.written_off_usd[0] / books.bought_usd[0]
+    assert share == pytest.approx(0.2 if method == "macrs" else 1 / 6)
+    assert plan.cost.depreciation_usd_per_year == pytest.approx(books.written_off_usd[0])
+
+
 def test_a_power_cap_saves_energy_and_says_what_it_slows() -> None:
     free, capped = plan_of(), plan_of(site__power_cap_fraction=0.6)
     assert capped.energy.facility_kwh_per_year < free.energy.facility_kwh_per_year

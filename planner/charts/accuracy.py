@@ -43,6 +43,8 @@ class Block:
     rows: tuple[tuple[str, ...], ...] = ()
     folded: bool = False
     """Closed until somebody opens it."""
+    stacked: bool = False
+    """On a phone each row is a card: for rows of many words."""
 
 
 def accuracy_blocks(catalogue: Catalogue) -> tuple[Block, ...]:
@@ -125,7 +127,7 @@ def predicted_against_measured(
     ends = np.array([np.min(x[known]), np.max(x[known])]) * scale
     axis = {"type": "log", "dtick": 1}
     return {
-        "data": [*_band(ends), *dots],
+        "data": [*band_of_a_fifth(ends), *dots],
         "layout": {
             "xaxis": {**axis, "title": {"text": f"measured [{unit}]"}},
             "yaxis": {**axis, "title": {"text": f"predicted [{unit}]"}},
@@ -148,7 +150,19 @@ def _axes(
     return seen.output_tokens_per_s, predicted.output_tokens_per_s, 1.0, "tokens/s"
 
 
-def _band(ends: np.ndarray) -> list[Spec]:
+def band_of_a_fifth(ends: np.ndarray) -> list[Spec]:
+    """The line of exact predictions and a band of a fifth around it.
+
+    Parameters
+    ----------
+    ends : array
+        Of the measured values.
+
+    Returns
+    -------
+    list of dict
+        Plotly traces.
+    """
     line = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False}
     pale = {"width": 0}
     x = ends.tolist()

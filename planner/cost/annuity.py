@@ -89,7 +89,7 @@ def levelised_usd_per_year(
     float or array [USD/year]
         Over zero years infinite, unless it sells for what it cost.
 
-    Source: decisions on levelised cost follow NREL's simple levelised cost of energy.
+    Source: NREL, simple levelised cost of energy calculator: capital recovery and yearly cost.
 
     >>> float(levelised_usd_per_year(300000, 50000, 0.0, 5, salvage_usd=50000))
     100000.0

@@ -14,6 +14,7 @@ from planner.cost import (
     breakeven_tokens_per_month,
     breakeven_utilisation,
     crossing_months,
+    depreciation_schedule,
     guessing_wrong,
     per_unit,
     total_usd,
@@ -23,8 +24,22 @@ from planner.plan.growth import NOMINAL
 from planner.plan.setting import Setting, Venue
 
 HOURS_PER_YEAR = 8760.0
+MACRS_YEARS = 5
+"""Property class of computers [year]."""
 POINTS = 0.1
 """How far a guess of utilisation is taken to be off [fraction]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Purchases of each year, and how the books write them off; years along the only axis."""
+
+    bought_usd: np.ndarray
+    """At the start of each year [USD]."""
+    written_off_usd: np.ndarray
+    """In each year, by the scenario's method, down to nothing [USD]."""
+    book_value_usd: np.ndarray
+    """At the end of each year [USD]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,8 @@ class Compared:
     utilisation: np.ndarray
     tokens: np.ndarray
     """Break-even in hours, months, utilisation, and tokens a month."""
+    books: Books | None
+    """Of the cheapest way to own."""
     guesses: tuple[float, float]
     """Gain and loss of a used GPU-hour when use is ten points above and below the plan."""
 
@@ -105,6 +122,7 @@ def compared(setting: Setting, ways: Iterable[Venue]) -> Compared:
         months=_months(setting, own, (rent, call)),
         utilisation=breakeven_utilisation(at_full, rented) if both else nothing,
         tokens=_tokens(setting, own, call, token) if own and call else nothing,
+        books=_books(setting, own) if own else None,
         guesses=(float(gain), float(loss)),
     )
 
@@ -150,6 +168,19 @@ def _mean_token(setting: Setting, call: Venue) -> np.ndarray:
 def _capital(own: Venue) -> np.ndarray:
     hardware = [one for one in own.lines if one.timing == "start"]
     return np.atleast_1d(sum(one.usd[..., 0] for one in hardware))
+
+
+def _books(setting: Setting, own: Venue) -> Books:
+    """As priced; MACRS has its own class for computers, whatever their life."""
+    finance, years = setting.choice.scenario.finance, setting.years
+    bought = sum((line.usd[0] for line in own.lines if line.timing == "start"), np.zeros(years))
+    life = MACRS_YEARS if finance.depreciation == "macrs" else finance.life_years
+    schedule = depreciation_schedule(bought, life, finance.depreciation)
+    written = np.zeros(years)
+    for year in range(years):
+        rest = schedule[year, : years - year]
+        written[year : year + len(rest)] += rest
+    return Books(bought, written, np.cumsum(bought - written))
 
 
 def _running(lines: Iterable[Line]) -> np.ndarray:

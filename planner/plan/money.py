@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from planner.catalogue import Basis, Catalogue, find_grid, weakest
-from planner.cost import DRAWS, PriceBook, band, depreciation_schedule, positions
+from planner.cost import DRAWS, PriceBook, band, positions
 from planner.errors import MissingData, NoFeasiblePlan
 from planner.governance import log_months
-from planner.plan.breakeven import Compared, compared
+from planner.plan.breakeven import Books, Compared, compared
 from planner.plan.choice import Choice
 from planner.plan.cost_records import CostPlan
 from planner.plan.energy_answers import energy_answers
@@ -64,6 +64,11 @@ class Money:
         Venue
         """
         return next(one for one in self.venues if one.id == name)
+
+    @property
+    def books(self) -> Books | None:
+        """How the purchases of the cheapest way to own are written off; None when none is."""
+        return self.compared.books
 
     @property
     def best(self) -> Venue | None:
@@ -185,7 +190,9 @@ def _cost_answers(setting: Setting, found: Compared) -> CostPlan:
         hosts=hosts,
         owned_gpus=owned,
         capital_usd=capital,
-        depreciation_usd_per_year=_first_year(setting, capital),
+        depreciation_usd_per_year=(
+            float(found.books.written_off_usd[0]) if found.books else math.nan
+        ),
         utilisation_fraction=found.utilisation_fraction,
         **_banded("breakeven", "hours", found.hours),
         **_banded("breakeven", "months", found.months),
@@ -209,14 +216,6 @@ def _banded(name: str, unit: str, values: np.ndarray) -> dict[str, float]:
 
 def _per(cost: float, units: float) -> float:
     return cost / units if units > 0 else math.nan
-
-
-def _first_year(setting: Setting, capital: float) -> float:
-    finance = setting.choice.scenario.finance
-    if not math.isfinite(capital):
-        return math.nan
-    life = 5 if finance.depreciation == "macrs" else finance.life_years
-    return float(depreciation_schedule(capital, life, finance.depreciation)[0])
 
 
 def _no_value() -> ValuePlan:

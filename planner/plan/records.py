@@ -200,7 +200,7 @@ class Plan:
         """What is computed when asked for, or why there is none: memory is worth having without."""
         bases = dict(self.bases)
         found: dict[str, Any] = dict.fromkeys(("demand", "serving", "energy", "cost", "value"))
-        found |= {"venues": [], "serving_error": None, "money_error": None}
+        found |= {"venues": [], "books": None, "serving_error": None, "money_error": None}
         try:
             speed = self.speed
         except PlannerError as error:
@@ -216,6 +216,12 @@ class Plan:
             else:
                 found |= {name: _answers(getattr(money, name)) for name in MONEY}
                 found["venues"] = [venue.to_dict() for venue in money.venues]
+                books = money.books
+                found["books"] = (
+                    {f.name: getattr(books, f.name).tolist() for f in fields(books)}
+                    if books
+                    else None
+                )
                 bases |= money.bases
         return {**found, "bases": {path: basis.words for path, basis in bases.items()}}
 

@@ -49,6 +49,9 @@ class Setting:
     log_months: float
     """For which rules ask logs to be kept [month]."""
 
+    judged: dict[tuple, tuple[Gate, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """Places whose rules were looked at: many offers share one."""
+
     @cached_property
     def load(self) -> RentedLoad:
         """What must run where it is rented."""
@@ -213,15 +216,18 @@ def gates_of(
     -------
     tuple of Gate
     """
-    catalogue, scenario = setting.catalogue, setting.choice.scenario
-    return gates(
-        scenario.policy,
-        find_venue(catalogue.venue_facts, provider, kind),
-        catalogue.policy_rules,
-        country=country,
-        commitment_months=months,
-        users_country=scenario.site.country[:2].upper(),
-    )
+    place = (kind, provider, country, months)
+    if place not in setting.judged:
+        catalogue, scenario = setting.catalogue, setting.choice.scenario
+        setting.judged[place] = gates(
+            scenario.policy,
+            find_venue(catalogue.venue_facts, provider, kind),
+            catalogue.policy_rules,
+            country=country,
+            commitment_months=months,
+            users_country=scenario.site.country[:2].upper(),
+        )
+    return setting.judged[place]
 
 
 def without(venue: Venue, reason: str) -> Venue:
