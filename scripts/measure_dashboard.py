@@ -45,6 +45,7 @@ PATH = "workload.concurrent_sequences"
 SLIDERS = {
     "fit": (NOTEBOOK, PATH),
     "fast": ("2-how-fast-how-many.ipynb", "service_level.tpot_s"),
+    "cost": ("3-own-rent-or-call.ipynb", "demand.users"),
 }
 """Notebook of each dashboard, and the slider that is moved on it."""
 VIEWPORT = {"width": 1440, "height": 900}
@@ -69,7 +70,8 @@ PROBE = """
   const probe = window.plannerProbe = { painted: [], inputs: [], charts: null };
   // The headline that names the slider's own value.
   const shown = () => [...document.querySelectorAll(
-    '[data-headline="fit.sequences"], [data-headline="serving.user_tokens_per_s"]')]
+    '[data-headline="fit.sequences"], [data-headline="serving.user_tokens_per_s"], ' +
+    '[data-page="own-rent-or-call"] [data-headline="words-data-science"]')]
     .map((node) => node.textContent).join(" ");
   const waiters = [];
   document.addEventListener("planner:charts", () => {

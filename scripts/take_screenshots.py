@@ -20,6 +20,8 @@ NOTEBOOKS = {
     "start-here": "0-start-here.ipynb",
     "will-it-fit": "1-will-it-fit.ipynb",
     "how-fast-how-many": "2-how-fast-how-many.ipynb",
+    "own-rent-or-call": "3-own-rent-or-call.ipynb",
+    "is-it-worth-it": "6-is-it-worth-it.ipynb",
 }
 SIZES = ((1440, 900), (390, 844))
 PAINT_MS = 60_000

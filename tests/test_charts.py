@@ -11,7 +11,9 @@ import pytest
 from plotly.graph_objects import Figure
 
 from planner.catalogue import load_catalogue
-from planner.charts import CHARTS, captions
+from planner.charts import CHARTS, TABLES, captions
+from planner.charts.money import SHORT, shown_ways
+from planner.cost import band
 from planner.errors import InvalidScenario
 from planner.plan import Plan, evaluate
 from planner.scenario import EXAMPLES, Scenario, load_example
@@ -61,6 +63,21 @@ PLANS = {
     # One GPU reads 70 GB of weights in 20 ms and computes such a prompt in 70 ms at the best.
     "never": _plan(service_level__tpot_s=0.005, deployment__tensor_parallel=1),
     "never soon enough": _plan(service_level__ttft_s=0.05, deployment__tensor_parallel=1),
+    "owning pays": _plan(
+        demand__users=200_000,
+        demand__week_shape="flat",
+        finance__cloud_hours="always",
+        finance__cloud_provider="gcp",
+        policy__isolation="whole",
+    ),
+    "rules and euros": _plan(
+        policy__data_residency="eu",
+        policy__dora=True,
+        finance__currency="EUR",
+        finance__currency_per_usd=0.92,
+        finance__quotes={"gpu/h100-sxm-80gb": 20000},
+    ),
+    "owning out of reach": _plan(site__platform="other", finance__horizon_years=7),
 }
 FEASIBLE = {name: plan for name, plan in PLANS.items() if plan.speed.feasible}
 NEVER = [plan for plan in PLANS.values() if not plan.speed.feasible]
@@ -192,6 +209,8 @@ def test_quality_is_the_catalogues(plan: Plan) -> None:
 
 def test_the_plans_are_of_both_kinds() -> None:
     assert len(NEVER) == 2
+    assert np.isfinite(PLANS["owning pays"].cost.breakeven_high_months)
+    assert PLANS["rules and euros"].money.best is None
     assert np.isfinite(PLANS["perhaps never"].serving.gpus)
     assert np.isinf(PLANS["perhaps never"].serving.gpus_high)
 
@@ -370,3 +389,174 @@ def test_an_embedding_model_has_memory_and_no_speed() -> None:
         Figure(CHARTS[name](plan, CATALOGUE))
     with pytest.raises(InvalidScenario, match="writes no answer"):
         CHARTS["week"](plan, CATALOGUE)
+
+
+# ---------------------------------------------------------------- own it, rent it, or call it
+
+
+def _traces(spec: dict[str, Any], mode: str = "lines") -> list[dict[str, Any]]:
+    """The lines of a picture; areas are told by their fill."""
+    return [one for one in spec["data"] if one.get("mode") == mode and "fill" not in one]
+
+
+@every_plan
+def test_cash_ends_at_each_ways_total(plan: Plan) -> None:
+    spec = CHARTS["cash"](plan, CATALOGUE)
+    ways, lines = shown_ways(plan), _traces(spec)
+    per_usd = plan.scenario.finance.currency_per_usd
+    assert len(ways) == len(lines) <= 5
+    months = 12 * plan.scenario.finance.horizon_years
+    for way, line in zip(ways, lines, strict=True):
+        assert line["x"] == list(range(months + 1))
+        assert line["y"][-1] == pytest.approx(float(way.total_usd[0]) * per_usd, rel=1e-4)
+        assert (line["line"]["dash"] == "dot") == (not way.allowed)
+        assert ("(ruled out)" in line["name"]) == (not way.allowed)
+    (names,) = _traces(spec, "text")
+    assert sorted(text.strip(" ✕") for text in names["text"]) == sorted(SHORT[w.id] for w in ways)
+    assert sum("✕" in text for text in names["text"]) == sum(not way.allowed for way in ways)
+    gaps = np.diff(names["y"])
+    assert (gaps > 0.06 * np.ptp(spec["layout"]["yaxis"]["range"])).all(), "names do not overlap"
+
+
+@every_plan
+def test_cash_stays_inside_its_band(plan: Plan) -> None:
+    spec = CHARTS["cash"](plan, CATALOGUE)
+    lines, areas = _traces(spec), [one for one in spec["data"] if "fill" in one]
+    for line in lines:
+        for month in (0, len(line["x"]) - 1):
+            around = [
+                y
+                for area in areas
+                for x, y in zip(area["x"], area["y"], strict=True)
+                if x == month and y is not None
+            ]
+            assert min(around) <= line["y"][month] <= max(around)
+    low, high = spec["layout"]["yaxis"]["range"]
+    drawn = [y for trace in spec["data"] for y in trace["y"] if y is not None]
+    assert low <= min(drawn) and max(drawn) <= high * (1 + 1e-9)
+
+
+def test_the_break_even_is_marked_as_a_band() -> None:
+    plan = PLANS["owning pays"]
+    (span,) = CHARTS["cash"](plan, CATALOGUE)["layout"]["shapes"]
+    ends = (plan.cost.breakeven_low_months, plan.cost.breakeven_high_months)
+    assert (span["x0"], span["x1"]) == pytest.approx(ends, rel=1e-3)
+    own, *others = _traces(CHARTS["cash"](plan, CATALOGUE))
+    allowed = [one["y"] for one in others if "(ruled out)" not in one["name"]]
+    best = min(allowed, key=lambda y: y[-1])
+    after = int(np.ceil(plan.cost.breakeven_months))
+    assert all(mine <= theirs for mine, theirs in zip(own["y"][after:], best[after:], strict=True))
+    never = CHARTS["cash"](PLANS["chat-assistant"], CATALOGUE)["layout"]
+    assert never["shapes"] == [] and "does not become cheaper" in never["annotations"][0]["text"]
+
+
+@every_plan
+def test_parts_add_up_to_each_total(plan: Plan) -> None:
+    spec = CHARTS["parts"](plan, CATALOGUE)
+    priced = [one for one in plan.money.venues if one.lines]
+    per_usd = plan.scenario.finance.currency_per_usd
+    sums = np.sum([trace["x"] for trace in spec["data"]], axis=0)
+    totals = [float(one.total_usd[0]) * per_usd for one in priced]
+    assert np.allclose(sums, totals, rtol=1e-3)
+    for label, way in zip(spec["data"][0]["y"], priced, strict=True):
+        assert label.removeprefix("✕ ") == SHORT[way.id]
+        assert label.startswith("✕") == (not way.allowed)
+    for trace in spec["data"]:
+        strong = [share == 1 for share in trace["marker"]["opacity"]]
+        assert strong == [way.allowed for way in priced]
+        assert (min(trace["x"]) < 0) <= (trace["name"] == "Sold at the end")
+
+
+@every_plan
+def test_an_owned_hour_falls_with_use_and_meets_the_rented_one_in_the_band(plan: Plan) -> None:
+    spec = CHARTS["crossing"](plan, CATALOGUE)
+    found = plan.money.compared
+    lines = {one["name"]: one for one in _traces(spec) if one.get("name")}
+    if not np.isfinite(found.own_usd_per_gpu_hour[0]):
+        assert "not open" in spec["layout"]["annotations"][0]["text"] and not lines
+        return
+    per_usd = plan.scenario.finance.currency_per_usd
+    use, usd = np.array(lines["owned"]["x"]), np.array(lines["owned"]["y"])
+    assert np.allclose(use * usd, 100 * band(found.own_usd_per_gpu_hour)[1] * per_usd, rtol=1e-3)
+    if "rented" in lines:
+        meets = plan.cost.breakeven_utilisation_fraction
+        assert lines["rented"]["y"][0] == lines["rented"]["y"][1]
+        at = band(found.own_usd_per_gpu_hour)[1] * per_usd / meets
+        assert at == pytest.approx(lines["rented"]["y"][0], rel=1e-3)
+    marks = [one["x0"] for one in spec["layout"]["shapes"] if one["type"] == "line"]
+    assert 5 in marks, "the measured use"
+    assert any(x == pytest.approx(100 * found.utilisation_fraction, rel=1e-3) for x in marks)
+
+
+@every_plan
+def test_the_weeks_power_adds_up_to_the_years(plan: Plan) -> None:
+    spec = CHARTS["power"](plan, CATALOGUE)
+    if plan.money.here is None:
+        assert "No number of hosts" in spec["layout"]["annotations"][0]["text"]
+        return
+    layers = np.array([one["y"][:-1] for one in spec["data"]])
+    assert layers.shape == (3, 168) and (layers >= 0).all()
+    assert layers.sum(axis=0).max() == pytest.approx(
+        plan.energy.peak_kw * plan.energy.pue, rel=1e-3
+    )
+    if plan.demand.hours_per_year == 8760:
+        year = layers.sum(axis=0).mean() * 8760
+        assert year == pytest.approx(plan.energy.facility_kwh_per_year, rel=1e-3)
+
+
+def test_a_near_limit_of_the_racks_is_a_line() -> None:
+    tight = _plan(demand__users=200_000, site__rack_kw=10.0, site__spare_hosts=0)
+    (line,) = CHARTS["power"](tight, CATALOGUE)["layout"]["shapes"]
+    assert line["y0"] == line["y1"] == tight.energy.racks * 10.0
+    assert line["y0"] < CHARTS["power"](tight, CATALOGUE)["layout"]["yaxis"]["range"][1]
+    assert CHARTS["power"](PLANS["chat-assistant"], CATALOGUE)["layout"]["shapes"] == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+@every_plan
+def test_a_table_is_rows_of_its_heads(plan: Plan, name: str) -> None:
+    table = TABLES[name](plan, CATALOGUE)
+    assert json.loads(json.dumps(table, allow_nan=False)) == table
+    assert table["caption"].endswith(".") and len(table["caption"]) > 20
+    ids = [row["id"] for row in table["rows"]]
+    assert len(ids) == len(set(ids))
+    for row in table["rows"]:
+        assert len(row["cells"]) == len(table["heads"])
+    assert not re.search(r"\b(nan|inf|None)\b", json.dumps(table))
+
+
+@every_plan
+def test_every_way_stands_in_the_table_with_its_reason(plan: Plan) -> None:
+    rows = {row["id"]: row for row in TABLES["venues"](plan, CATALOGUE)["rows"]}
+    assert list(rows) == [venue.id for venue in plan.money.venues]
+    for venue in plan.money.venues:
+        row = rows[venue.id]
+        assert (row["look"] == "out") == (not venue.allowed)
+        assert (row["look"] == "best") == (venue is plan.money.best)
+        if not venue.allowed:
+            assert row["cells"][-1]["note"].endswith("."), venue.id
+
+
+@every_plan
+def test_the_matrix_says_what_the_gates_say(plan: Plan) -> None:
+    table = TABLES["rules"](plan, CATALOGUE)
+    flags = {gate.flag for venue in plan.money.venues for gate in venue.gates}
+    assert len(table["heads"]) == (len(flags) + 1 if flags else 0)
+    for venue, row in zip(plan.money.venues, table["rows"], strict=False):
+        if venue.gates:
+            said = [cell["text"] == "passes" for cell in row["cells"][1:]]
+            assert said == [gate.passed for gate in venue.gates]
+            assert [cell["title"] for cell in row["cells"][1:]] == [g.reason for g in venue.gates]
+    assert any("not legal advice" in note for note in table["notes"])
+    assert bool(table.get("terms")) == bool(flags)
+
+
+@every_plan
+def test_every_price_behind_a_line_is_listed(plan: Plan) -> None:
+    rows = {row["id"]: row for row in TABLES["prices"](plan, CATALOGUE)["rows"]}
+    behind = {name for way in plan.money.venues for line in way.lines for name in line.prices}
+    assert behind <= set(rows) and set(rows) - behind <= {"pue/own-room", "pue/colocation"}
+    quoted = plan.scenario.finance.quoted
+    for name, row in rows.items():
+        assert row["cells"][-1]["text"] == (f"{quoted[name]:.12g}" if name in quoted else "")
+        assert row["cells"][3]["text"] and row["cells"][2]["text"]

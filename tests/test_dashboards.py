@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from planner.catalogue import load_catalogue, load_trace, trace_ids, week_shapes
 from planner.demand import profile_from_text, profile_log
 from planner.errors import PlannerError
 from planner.plan import evaluate, served_by, simulation_steps_of
-from planner.report import headlines, speed_headlines
+from planner.report import cost_headlines, headlines, speed_headlines, value_headlines
 from planner.scenario import EXAMPLES, FIELDS, Scenario, field_schema, load_example
 from planner.units import format_seconds
 from planner.workbook import (
@@ -23,22 +24,29 @@ from planner.workbook import (
     dashboards,
     how_fast_how_many,
     on_demand,
+    own_rent_or_call,
     start_here,
     will_it_fit,
 )
-from planner.workbook.controls import CHOICES, DEMAND_SECTIONS, control
-from planner.workbook.panels import CONFIG
+from planner.workbook.choices import CHOICES
+from planner.workbook.controls import control
+from planner.workbook.panels import CONFIG, QUOTES
+from planner.workbook.sections import DEMAND_SECTIONS, MONEY_SECTIONS
 from planner.workbook.uploads import LOG, LOG_LIMIT_BYTES
 
 BUILDERS = {
     "will-it-fit": will_it_fit,
     "how-fast-how-many": how_fast_how_many,
+    "own-rent-or-call": own_rent_or_call,
     "start-here": start_here,
 }
 DEMAND = {path for paths in DEMAND_SECTIONS.values() for path in paths}
+MONEY = {path for paths in MONEY_SECTIONS.values() for path in paths}
 NOT_SHOWN = {
-    "will-it-fit": {"title", "description", "deployment.hosts"} | DEMAND,
-    "how-fast-how-many": {"title", "description", "deployment.hosts"},
+    "will-it-fit": {"title", "description", "deployment.hosts"} | DEMAND | MONEY,
+    "how-fast-how-many": {"title", "description", "deployment.hosts"} | MONEY,
+    "own-rent-or-call": {"title", "description", "deployment.hosts"}
+    | set(MONEY_SECTIONS["The work and its worth"]),
     "start-here": {"description"},
 }
 FRAME = {
@@ -60,9 +68,13 @@ CHARTS = {"memory", "precisions", "map", "quality"}
 CHARTS_OF = {
     "will-it-fit": CHARTS,
     "how-fast-how-many": {"trade_off", "step", "week", "growth"},
+    "own-rent-or-call": {"cash", "crossing", "power", "parts", "venues", "rules", "prices"},
     "start-here": set(),
 }
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "data" / "model_configs").glob("*.json"))
+
+KINDS = ("slider", "number", "choice", "search", "text", "file", "switch", "quotes")
+"""Controls that the page's script can make."""
 
 every_dashboard = pytest.mark.parametrize("name", BUILDERS)
 
@@ -88,6 +100,16 @@ class Screen(Dashboard):
 def through_the_wire(content: Any) -> Any:
     """JSON there and back: finite numbers only, no tuples lost, whole characters."""
     return json.loads(json.dumps(content, allow_nan=False, ensure_ascii=False).encode("utf-8"))
+
+
+def shown_values(scenario: Scenario) -> dict[str, Any]:
+    """The fields as the page gets them: quotes by the id of their price."""
+    return {**scenario.values(), QUOTES: scenario.finance.quoted}
+
+
+def carried(frame: dict[str, Any]) -> int:
+    """Characters that the fields of a frame take on the wire."""
+    return len(json.dumps(frame["values"]))
 
 
 @pytest.fixture
@@ -133,7 +155,7 @@ def test_every_field_has_one_control(name: str) -> None:
         entry = schema[one["path"]]
         assert one["label"] == entry["label"] and one["help"] == entry["description"]
         assert one["team"] in ("data science", "infrastructure", "both")
-        assert one["kind"] in ("slider", "number", "choice", "search", "text", "file")
+        assert one["kind"] in KINDS
         if one["kind"] in ("slider", "number"):
             assert (one["min"], one["max"]) == (entry["minimum"], entry["maximum"])
             assert one["step"] > 0 and one["scale"] in ("linear", "log", "integer log")
@@ -172,6 +194,8 @@ def test_every_choice_has_a_plan_or_a_sentence(path: str) -> None:
     catalogue, answered = load_catalogue(), 0
     chosen = [value for one, value in options() if one == path]
     assert len(chosen) == len(set(chosen)) > 1
+    if len(chosen) > 100:  # of hundreds of grids and APIs, which differ in prices only
+        chosen = chosen[::12]
     bases = [
         {"workload.context_tokens": 512, "workload.model_source": "catalogue"},
         {
@@ -269,12 +293,14 @@ def test_open_shows_the_links_scenario_with_all_charts(screen: Screen) -> None:
     asked = load_example("code-assistance")
     screen.ask(kind="set", seq=1, path="workload.context_tokens", value=8192)
     frame = screen.ask(kind="open", seq=2, query=f"voila-theme=dark&{asked.to_query()}")
-    assert frame["values"] == asked.values() and frame["error"] is None
+    assert frame["values"] == shown_values(asked) and frame["error"] is None
     assert set(frame["charts"]) == CHARTS
     assert frame["query"] == asked.to_query()
     assert not frame["can_undo"] and not frame["can_redo"]
     screen.ask(kind="set", seq=3, path="workload.context_tokens", value=4096)
-    assert screen.ask(kind="reset", seq=4)["values"] == asked.values(), "reset returns to the link"
+    assert screen.ask(kind="reset", seq=4)["values"] == shown_values(asked), (
+        "reset returns to the link"
+    )
 
 
 def test_the_frames_link_opens_the_same_picture(screen: Screen) -> None:
@@ -298,7 +324,7 @@ def test_a_download_loads_back(name: str, form: str, tmp_path: Path) -> None:
     frame = Screen(will_it_fit()).ask(
         kind="upload", seq=1, what="scenario", name=told["name"], text=told["text"]
     )
-    assert frame["values"] == scenario.values()
+    assert frame["values"] == shown_values(scenario)
 
 
 @pytest.mark.parametrize("title", ["", "...", "../../etc/passwd", "a\nb", "ÄÖ ☃", "x" * 120])
@@ -316,13 +342,15 @@ def test_every_why_is_answered_to_the_last_input(name: str, example: str) -> Non
     frame = screen.ask(kind="hello", seq=1)
     waiting = [item["why"] for item in frame["headlines"] if item["why"]]
     plan, catalogue = screen.state.plan, screen.state.catalogue
-    memory, speed = (
-        [headline.id for headline in said(plan, catalogue)] for said in (headlines, speed_headlines)
+    memory, speed, cost, value = (
+        [headline.id for headline in said(plan, catalogue)]
+        for said in (headlines, speed_headlines, cost_headlines, value_headlines)
     )
     wanted = {
         "will-it-fit": memory,
         "how-fast-how-many": speed,
-        "start-here": memory + speed[:4],
+        "own-rent-or-call": cost,
+        "start-here": memory + speed[:4] + cost[:4] + value[:4],
     }
     assert waiting == wanted[name]
     asked: set[str] = set()
@@ -342,7 +370,9 @@ def test_every_why_is_answered_to_the_last_input(name: str, example: str) -> Non
                 waiting.append(one["why"])
         for term in told["terms"]:
             assert term["name"] and term["data_science"] and term["infrastructure"]
-    if name == "how-fast-how-many":
+    if name == "own-rent-or-call":
+        assert {"cost.own_usd", "energy.pue", "cost.hosts", "prices"} <= asked
+    elif name == "how-fast-how-many":
         assert {"serving.gpus", "serving.capacity_per_s", "demand.busiest_per_s"} <= asked
     else:
         assert {"fit.gpus", "quality", "memory.weights_bytes", "memory.kv_pool_bytes"} <= asked
@@ -400,7 +430,7 @@ def test_a_drag_is_one_step_of_undo(screen: Screen, clock: list[float]) -> None:
         screen.ask(kind="set", seq=seq, path="workload.concurrent_sequences", value=value)
         clock[0] += 0.05
     frame = screen.ask(kind="undo", seq=9)
-    assert frame["values"] == Scenario().values()
+    assert frame["values"] == shown_values(Scenario())
     assert not frame["can_undo"] and frame["can_redo"]
 
 
@@ -426,7 +456,7 @@ def test_after_an_error_the_values_are_the_last_valid_scenarios(screen: Screen) 
     """The page keeps what was typed beside the sentence; everything else is consistent."""
     frame = screen.ask(kind="set", seq=1, path="workload.concurrent_sequences", value=-5)
     assert frame["error"]["path"] == "workload.concurrent_sequences"
-    assert frame["values"] == Scenario().values() == screen.state.scenario.values()
+    assert frame["values"] == shown_values(Scenario()) == shown_values(screen.state.scenario)
     assert Scenario.from_query(frame["query"]) == screen.state.scenario
     assert not frame["stale"] and any(frame["hints"].values())
     frame = screen.ask(kind="set", seq=2, path="workload.context_tokens", value=8192)
@@ -470,10 +500,10 @@ def test_upload_of_an_example(name: str, repository: Path, screen: Screen) -> No
     text = (repository / "data" / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8")
     frame = screen.ask(kind="upload", seq=1, what="scenario", name=f"{name}.yaml", text=text)
     assert frame["notice"] == f"{name}.yaml is open." and frame["error"] is None
-    assert frame["values"] == load_example(name).values()
+    assert frame["values"] == shown_values(load_example(name))
     changed = load_example(name) != Scenario()
     assert frame["can_undo"] == changed
-    assert screen.ask(kind="undo", seq=2)["values"] == Scenario().values()
+    assert screen.ask(kind="undo", seq=2)["values"] == shown_values(Scenario())
 
 
 def test_a_notice_is_told_once(repository: Path, screen: Screen) -> None:
@@ -510,7 +540,7 @@ def test_the_text_of_a_config_does_not_travel_with_every_frame(screen: Screen) -
     text = CONFIGS[-1].read_text(encoding="utf-8")
     frame = screen.ask(kind="upload", seq=1, what="config", name="config.json", text=text)
     assert frame["values"][CONFIG] == f"config.json, {len(text):,} characters"
-    assert len(json.dumps(frame["values"])) < 2_000
+    assert len(text) > 500 and carried(frame) < carried({"values": shown_values(Scenario())}) + 100
     told = screen.ask(kind="download", seq=2, format="yaml")
     assert Scenario.from_text(told["text"]).workload.config_json == text
 
@@ -544,9 +574,9 @@ def test_upload_of_a_real_log(repository: Path, screen: Screen) -> None:
     assert kept.rate_per_s == pytest.approx(shipped.rate_per_s, rel=1e-5)
     assert kept.output_tokens.cv2 == pytest.approx(shipped.output_tokens.cv2, rel=1e-5)
     assert frame["values"][LOG].endswith(", 8,819 requests"), "its numbers do not travel"
-    assert len(json.dumps(frame["values"])) < 3_000
+    assert carried(frame) < carried({"values": shown_values(Scenario())}) + 100
     assert Scenario.from_query(frame["query"]) == screen.state.scenario
-    assert screen.ask(kind="undo", seq=2)["values"] == Scenario().values(), "one step"
+    assert screen.ask(kind="undo", seq=2)["values"] == shown_values(Scenario()), "one step"
 
 
 def test_upload_of_a_log_in_parquet(screen: Screen, tmp_path: Path) -> None:
@@ -846,7 +876,7 @@ def test_what_the_hosts_can_serve(fast: Screen) -> None:
         assert frame["error"] is None and frame["values"]["workload.model"] == row["model"]
         assert frame["values"]["deployment.weight_precision"] == row["precision"]
         assert frame["fresh"] == ["served"]
-        assert fast.ask(kind="undo", seq=5)["values"] == before.values(), "one step"
+        assert fast.ask(kind="undo", seq=5)["values"] == shown_values(before), "one step"
 
 
 def test_a_public_is_not_counted(fast: Screen) -> None:
@@ -904,3 +934,156 @@ def test_messages_reach_the_dashboard() -> None:
     dashboard._handle_custom_msg(message, [])
     assert [frame["seq"] for frame in sent] == [4]
     assert dashboard.state.scenario.workload.context_tokens == 8192
+
+
+# ---------------------------------------------------------------- own it, rent it, or call it
+
+
+@pytest.fixture
+def cost() -> Screen:
+    return Screen(own_rent_or_call())
+
+
+def table(frame: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in frame["charts"][name]["rows"]}
+
+
+def test_the_money_sections_show_every_field_of_theirs() -> None:
+    wanted = [p for p in FIELDS if p.startswith(("finance.", "site.", "policy.", "value."))]
+    shown = [path for paths in MONEY_SECTIONS.values() for path in paths]
+    assert sorted(shown) == sorted(wanted)
+    for path in wanted:
+        if field_schema()[path]["choices"]:
+            assert path in CHOICES
+
+
+def test_units_of_money_stand_in_words() -> None:
+    catalogue = load_catalogue()
+    made = {path: control(path, catalogue) for path in MONEY}
+    assert made["value.saved_s_per_task"]["format"] == "minutes"
+    assert made["policy.data_gravity_bytes"]["unit"] == "TB"
+    assert made["policy.max_rtt_s"]["unit"] == "ms"
+    for path, one in made.items():
+        if field_schema()[path]["unit"].startswith("USD") and one["kind"] != "quotes":
+            assert one["unit"].startswith("USD"), path
+        if one["kind"] == "switch":
+            assert field_schema()[path]["default"] is False
+    limits = [made[path]["null_label"] for path in ("policy.exit_months", "policy.max_rtt_s")]
+    assert limits == ["No limit", "No limit"]
+
+
+def test_grids_providers_and_apis_are_the_catalogues_own() -> None:
+    catalogue = load_catalogue()
+    offered = {
+        path: [option["value"] for option in control(path, catalogue)["options"]]
+        for path in ("site.country", "finance.cloud_provider", "finance.api")
+    }
+    assert offered["site.country"] == list(catalogue.grids)
+    assert sorted(offered["finance.api"]) == sorted(catalogue.api_prices)
+    providers = {offer.provider for offer in catalogue.cloud_offers}
+    assert offered["finance.cloud_provider"][0] == "cheapest"
+    assert providers >= set(offered["finance.cloud_provider"][1:]) >= {"aws", "azure", "gcp"}
+
+
+def test_a_rule_rules_out_and_says_why(cost: Screen) -> None:
+    before = cost.ask(kind="hello", seq=1)
+    assert before["charts"]["rules"]["rows"] == []
+    assert "No rule is set" in before["charts"]["rules"]["caption"]
+    frame = cost.ask(kind="set", seq=2, path="policy.air_gapped", value=True)
+    gates = table(frame, "rules")
+    assert set(gates) == {venue.id for venue in cost.state.plan.money.venues}
+    assert gates["own-room"]["cells"][1]["text"] == "passes"
+    assert gates["rent-demand"]["cells"][1]["text"] == "fails"
+    assert gates["rent-demand"]["look"] == "out" and gates["rent-demand"]["cells"][1]["title"]
+    ways = table(frame, "venues")
+    assert ways["own-room"]["look"] == "best"
+    assert (
+        ways["call-same"]["look"] == "out"
+        and "Air-gapped" in ways["call-same"]["cells"][-1]["note"]
+    )
+    assert any("not legal advice" in note for note in frame["charts"]["rules"]["notes"])
+    assert frame["charts"]["rules"]["terms"][0]["texts"][2].startswith("Source: ")
+
+
+def test_a_quote_replaces_a_price_until_it_is_emptied(cost: Screen) -> None:
+    price = "gpu/h100-sxm-80gb"
+    before = cost.ask(kind="hello", seq=1)
+    dearest = cost.state.plan.cost.own_usd
+    assert table(before, "prices")[price]["cells"][-1] == {"text": "", "quote": True}
+    frame = cost.ask(kind="set", seq=2, path=QUOTES, value={price: 20000})
+    row = table(frame, "prices")[price]
+    assert (
+        row["cells"][-1]["text"] == "20000" and "replaced by your quote" in row["cells"][1]["note"]
+    )
+    assert frame["values"][QUOTES] == {price: 20000.0}
+    assert cost.state.plan.cost.own_usd < dearest
+    assert Scenario.from_query(frame["query"]).finance.quoted == {price: 20000.0}
+    frame = cost.ask(kind="set", seq=3, path=QUOTES, value={})
+    assert cost.state.plan.cost.own_usd == dearest and frame["values"][QUOTES] == {}
+
+
+@pytest.mark.parametrize(
+    "value", [{"no such price": 1.0}, {"pue/own-room": 0.5}, {"gpu/h100-sxm-80gb": -1}, [1], "x", 5]
+)
+def test_a_quote_that_cannot_be_is_a_sentence(value: Any, cost: Screen) -> None:
+    frame = cost.ask(kind="set", seq=1, path=QUOTES, value=value)
+    assert frame["error"]["text"].endswith(".") and frame["error"]["path"] == QUOTES
+
+
+@pytest.mark.parametrize("name", ["venues", "rules", "prices"])
+def test_a_table_downloads_as_csv(name: str, cost: Screen) -> None:
+    cost.ask(kind="set", seq=1, path="policy.dora", value=True)
+    told = cost.ask(kind="download", seq=2, format="table", id=name)
+    assert told["mime"] == "text/csv" and told["name"] == f"{name}.csv"
+    head, *rows = csv.reader(told["text"].splitlines())
+    assert rows and all(len(row) == len(head) for row in rows)
+    if name == "venues":
+        column = {title: at for at, title in enumerate(head)}
+        paid = sum(
+            float(row[column["usd"]]) for row in rows if row[column["way"]] == "own-colocation"
+        )
+        total = float(cost.state.plan.money.venue("own-colocation").total_usd[0])
+        assert paid == pytest.approx(total, abs=0.01 * len(rows))
+
+
+def test_a_table_that_there_is_not_is_a_sentence(cost: Screen) -> None:
+    frame = cost.ask(kind="download", seq=1, format="table", id="../secrets")
+    assert frame["kind"] == "frame" and "does not have" in frame["error"]["text"]
+
+
+def test_currency_changes_every_amount_on_the_page(cost: Screen) -> None:
+    cost.ask(kind="set", seq=1, path="finance.currency_per_usd", value=0.92)
+    frame = cost.ask(kind="set", seq=2, path="finance.currency", value="EUR")
+    said = json.dumps([frame["headlines"], frame["charts"]["venues"], frame["hints"]])
+    assert "EUR" in said and "$" not in said
+    assert frame["charts"]["cash"]["layout"]["yaxis"]["title"]["text"].startswith("EUR")
+
+
+def test_an_embedding_model_leaves_the_last_good_costs(cost: Screen) -> None:
+    model = next(m for m in load_catalogue().models.values() if m.family == "BGE")
+    frame = cost.ask(kind="set", seq=1, path="workload.model", value=model.id)
+    assert frame["stale"] and frame["error"]["text"].endswith((".", "?"))
+    assert frame["headlines"][0]["value"] != "None"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"service_level.tpot_s": 0.005, "deployment.tensor_parallel": 1},
+        {"service_level.tpot_s": 0.005, "policy.air_gapped": True},
+        {"site.platform": "other"},
+        {"site.rack_kw": 2.0},
+        {"policy.data_residency": "jp", "policy.sovereignty": "full", "policy.pci": True},
+        {"finance.horizon_years": 1, "finance.cloud_hours": "always"},
+        {"demand.source": "requests", "demand.requests_per_day": 1},
+        {"deployment.gpu": "mi300x-192gb", "site.country": "is"},
+    ],
+    ids=str,
+)
+def test_every_corner_of_cost_says_something(changes: dict[str, Any]) -> None:
+    frame = own_rent_or_call(Scenario().changed(changes)).first
+    assert frame["error"] is None
+    said = json.dumps([frame[part] for part in ("headlines", "hints", "charts")], allow_nan=False)
+    assert not re.search(r"\b(nan|inf|None %)\b|without end", said)
+    shown = {path: hint for path, hint in frame["hints"].items() if path in MONEY}
+    assert shown and not any("unknown" in hint for hint in shown.values())

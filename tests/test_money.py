@@ -421,6 +421,15 @@ def test_the_volume_at_which_it_pays_makes_the_net_zero() -> None:
     assert float(lever.needed) == pytest.approx(times, rel=1e-6)
 
 
+def test_avoided_losses_do_not_wait_for_volume() -> None:
+    """They come with the first task: fewer tasks are enough."""
+    plan = plan_of(value__avoided_loss_usd_per_year=4_000.0)
+    times = plan.value.breakeven_tasks_per_month / plan.value.tasks_per_month
+    lever = next(one for one in plan.money.worthwhile.levers if one.name == "volume")
+    assert float(lever.needed) == pytest.approx(times, rel=1e-6)
+    assert plan.value.breakeven_tasks_per_month < plan_of().value.breakeven_tasks_per_month
+
+
 def test_nothing_allowed_has_no_value() -> None:
     plan = plan_of(policy__air_gapped=True, service_level__tpot_s=0.005)
     assert plan.money.best is None and plan.money.worthwhile is None

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from planner.catalogue import Catalogue
+from planner.charts.cost import COST_CAPTIONS
+from planner.charts.energy import ENERGY_CAPTIONS
 from planner.charts.figures import count_text
+from planner.charts.value import VALUE_CAPTIONS
 from planner.plan import Plan
 from planner.units import format_gib, format_number, format_seconds, plural
 
@@ -157,5 +160,8 @@ CAPTIONS: dict[str, Callable[[Plan, Catalogue], str]] = {
     "step": _step,
     "week": _week,
     "growth": _growth,
+    **COST_CAPTIONS,
+    **ENERGY_CAPTIONS,
+    **VALUE_CAPTIONS,
 }
 """The sentence of every chart, by its name."""

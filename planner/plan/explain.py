@@ -262,7 +262,7 @@ def _shown(value: Any, unit: str, currency: Currency) -> str:
     if math.isnan(value):
         return "unknown"
     if unit.startswith("USD"):
-        return f"{currency.show(value)}{MONEY_FOR.get(unit, '')}"
+        return f"{currency.show(value)}{MONEY_FOR.get(unit, '') if math.isfinite(value) else ''}"
     if unit == "byte":
         return format_gib(value) if value >= 2**20 or value <= 0 else f"{value:,.6g} bytes"
     if unit == "parameter":

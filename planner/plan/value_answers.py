@@ -116,19 +116,21 @@ def worthwhile(setting: Setting, venue: Venue) -> Worthwhile:
     flows = _flows(setting, venue, tasks)
     nominal = (flows.running[0], float(flows.capital[0]), rate, float(flows.each[0]))
     case = value_case(values, tasks, *nominal)
-    # One more row, without tasks: the net is a straight line over their volume.
+    # One more row, with half the tasks: the net is a straight line over their volume, but that no
+    # tasks at all avoid no losses.
     draws = npv_of_case(
         values,
-        tasks * np.append(np.ones(len(flows.capital)), 0.0)[:, None],
+        tasks * np.append(np.ones(len(flows.capital)), 0.5)[:, None],
         np.vstack([flows.running, flows.running[:1]]),
         np.append(flows.capital, flows.capital[0]),
         rate,
         np.append(flows.each, flows.each[0]),
     )
-    draws, without = np.asarray(draws)[:-1], float(draws[-1])
+    draws, half = np.asarray(draws)[:-1], float(draws[-1])
     found = case.worth
     low, _, high = band(np.asarray(draws))
-    each = float(found.npv_usd) - without
+    each = 2.0 * (float(found.npv_usd) - half)
+    without = float(found.npv_usd) - each
     needed = max(-without / each, 0.0) if each > 0 else math.inf
     answers = ValuePlan(
         tasks_per_month=float(tasks[0]) if len(tasks) else 0.0,

@@ -11,19 +11,33 @@ if TYPE_CHECKING:
     from planner.workbook.dashboards import (
         Dashboard,
         how_fast_how_many,
+        is_it_worth_it,
+        own_rent_or_call,
         start_here,
         will_it_fit,
     )
-    from planner.workbook.report_page import how_accurate
+    from planner.workbook.report_page import how_accurate, published_costs
 
 _HOMES = {
     "Dashboard": "dashboards",
     "how_accurate": "report_page",
     "how_fast_how_many": "dashboards",
+    "is_it_worth_it": "dashboards",
+    "own_rent_or_call": "dashboards",
+    "published_costs": "report_page",
     "start_here": "dashboards",
     "will_it_fit": "dashboards",
 }
-__all__ = ["Dashboard", "how_accurate", "how_fast_how_many", "start_here", "will_it_fit"]
+__all__ = [
+    "Dashboard",
+    "how_accurate",
+    "how_fast_how_many",
+    "is_it_worth_it",
+    "own_rent_or_call",
+    "published_costs",
+    "start_here",
+    "will_it_fit",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,10 +21,11 @@ from planner.catalogue import Catalogue, architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
 from planner.plan import answer_paths
 from planner.scenario import EXAMPLES, FIELDS, Scenario, load_example, one_line
-from planner.workbook import pages
+from planner.workbook import cost_page, pages, value_page
 from planner.workbook.on_demand import chosen_changes
 from planner.workbook.panels import NEEDS, Panels, why
 from planner.workbook.state import BUG, WorkbookState
+from planner.workbook.tables import table_file
 from planner.workbook.uploads import log_changes
 
 STATIC = Path(__file__).parent / "static"
@@ -35,6 +36,7 @@ SCRIPTS = (
     "results.js",
     "map.js",
     "bars.js",
+    "tables.js",
     "on_demand.js",
     "app.js",
 )
@@ -73,6 +75,36 @@ def how_fast_how_many(scenario: Scenario | None = None) -> Dashboard:
     return _open(pages.how_fast_how_many, scenario)
 
 
+def own_rent_or_call(scenario: Scenario | None = None) -> Dashboard:
+    """The dashboard that answers: own it, rent it, or call it?
+
+    Parameters
+    ----------
+    scenario : Scenario, optional
+        Where to start; by default the shipped default scenario.
+
+    Returns
+    -------
+    Dashboard
+    """
+    return _open(cost_page.own_rent_or_call, scenario)
+
+
+def is_it_worth_it(scenario: Scenario | None = None) -> Dashboard:
+    """The dashboard that answers: is the work worth more than it costs?
+
+    Parameters
+    ----------
+    scenario : Scenario, optional
+        Where to start; by default the shipped default scenario.
+
+    Returns
+    -------
+    Dashboard
+    """
+    return _open(value_page.is_it_worth_it, scenario)
+
+
 def start_here(scenario: Scenario | None = None) -> Dashboard:
     """The map of the workbook and the scenario card that both teams fill in.
 
@@ -90,7 +122,7 @@ def start_here(scenario: Scenario | None = None) -> Dashboard:
 def _open(page: Callable[[Catalogue], dict[str, Any]], scenario: Scenario | None) -> Dashboard:
     catalogue = load_catalogue()
     made = page(catalogue)
-    needs = [part for topic in made["topics"] for part in NEEDS[topic]]
+    needs = list(dict.fromkeys(part for topic in made["topics"] for part in NEEDS[topic]))
     return Dashboard(made, WorkbookState(catalogue, scenario, needs))
 
 
@@ -217,6 +249,10 @@ class Dashboard(anywidget.AnyWidget):
         self._send_frame(seq, notice="" if self.state.error else notice.strip())
 
     def _download(self, request: dict[str, Any], seq: int) -> None:
+        if request.get("format") == "table":
+            told = table_file(str(request.get("id")), self.state.plan, self.state.catalogue)
+            self.send({"kind": "download", "seq": seq, **told})
+            return
         form = "json" if request.get("format") == "json" else "yaml"
         scenario = self.state.scenario
         words = "".join(c if c.isalnum() else "-" for c in scenario.title.lower()).strip("-")
@@ -232,7 +268,7 @@ class Dashboard(anywidget.AnyWidget):
 
     def _why(self, request: dict[str, Any], seq: int) -> None:
         path = request.get("id")
-        if path != "quality" and path not in answer_paths():
+        if path not in ("quality", "prices") and path not in answer_paths():
             raise InvalidScenario("The page asked why of a number that this plan does not have.")
         told = why(self.state.plan, path, self.state.catalogue)
         self.send({"kind": "why", "seq": seq, "id": path, **told})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 from planner.plan import Plan
-from planner.units import MIB, format_billions, format_number, format_seconds
+from planner.plan.price_list import currency_of
+from planner.units import MIB, format_billions, format_number, format_seconds, plural
 
-MEMORY, SPEED = "memory", "speed"
-"""Topics of a page: what it holds, and how fast it answers whom."""
+MEMORY, SPEED, MONEY, VALUE = "memory", "speed", "money", "value"
+"""Topics of a page: what it holds, how fast it answers whom, what it costs, what it is worth."""
 Hints = dict[str, str]
 
 
@@ -33,7 +35,7 @@ def live_hints(plan: Plan, topics: Sequence[str]) -> Hints:
     """
     hints = _of_the_model(plan)
     for topic in topics:
-        hints |= _of_memory(plan) if topic == MEMORY else _of_speed(plan)
+        hints |= HINTS[topic](plan)
     return hints
 
 
@@ -95,6 +97,69 @@ def _of_speed(plan: Plan) -> Hints:
         "deployment.tensor_parallel": f"Now {serving.tensor_parallel:.0f}",
         "deployment.pipeline_parallel": f"Now {serving.pipeline_parallel:.0f}",
     }
+
+
+def _of_money(plan: Plan) -> Hints:
+    scenario, money = plan.scenario, plan.money
+    site, finance, energy = scenario.site, scenario.finance, plan.energy
+    currency = currency_of(scenario)
+    rent = money.compared.rent
+    own, hall = (
+        format_number(money.book.price(f"pue/{place}").value)
+        for place in ("own-room", "colocation")
+    )
+    hints = _of_speed(plan) | {
+        "site.electricity_usd_per_kwh": _electricity(plan),
+        "site.pue": f"Now {own}, in colocation {hall}",
+        "site.staff_fte": _people(plan),
+        "finance.currency_per_usd": f"1,000 USD are {currency.show(1000.0)}",
+        "finance.quotes": f"Dated {finance.quotes_as_of}" if finance.quotes_as_of else "",
+        "finance.cloud_provider": f"Now {rent.detail}" if rent else "",
+    }
+    if money.here is None:
+        return hints
+    hosts = plural(int(energy.hosts), "host")
+    return hints | {
+        "site.spare_hosts": f"{hosts} in all",
+        "site.rack_kw": f"{plural(int(energy.racks), 'rack')} for {hosts}",
+        "site.country": f"{format_number(energy.carbon_kg_per_year)} kg CO₂e a year",
+        "site.power_cap_fraction": (
+            f"Saves {format_number(energy.cap_saved_kwh_per_year)} kWh a year, keeps "
+            f"{energy.cap_speed_fraction:.0%} of the speed"
+            if site.power_cap_fraction < 1.0
+            else ""
+        ),
+        "finance.life_years": (
+            f"{currency.show(plan.cost.depreciation_usd_per_year)} written off in the first year"
+            if math.isfinite(plan.cost.depreciation_usd_per_year)
+            else ""
+        ),
+    }
+
+
+def _electricity(plan: Plan) -> str:
+    name = f"electricity/{plan.scenario.site.country}"
+    price = plan.money.book.prices.get(name)
+    if price is None:
+        return "No published price for this grid: enter your own"
+    return f"Now {format_number(price.value)} USD a kWh, {price.source.as_of}"
+
+
+def _people(plan: Plan) -> str:
+    """Read off the owned way's own line, so that it is what is paid for."""
+    lines = plan.money.venue("own-room").lines
+    paid = next((float(line.usd[..., 0].flat[0]) for line in lines if line.part == "people"), 0.0)
+    salary = plan.money.book.price("staff/fte").value
+    return f"Now {format_number(paid / salary, 2)} full-time" if lines and salary else ""
+
+
+HINTS: dict[str, Callable[[Plan], Hints]] = {
+    MEMORY: _of_memory,
+    SPEED: _of_speed,
+    MONEY: _of_money,
+    VALUE: _of_money,
+}
+"""What the lines of each topic are made by."""
 
 
 def _mebibytes(value_bytes: float) -> str:

@@ -22,9 +22,24 @@ LINKS = (
         "How many GPUs keep a speed for so many people, how sure that is, and what idles at night.",
     ),
     (
+        "Own it, rent it, or call it?",
+        "3-own-rent-or-call.ipynb",
+        "What it costs on your premises, in each cloud and behind an API, and what policy allows.",
+    ),
+    (
+        "Is it worth it?",
+        "6-is-it-worth-it.ipynb",
+        "What a task costs and is worth, when it pays back, and how little work is too little.",
+    ),
+    (
         "How accurate?",
         "validation/accuracy.ipynb",
         "Predicted against measured, for every published benchmark behind the speeds.",
+    ),
+    (
+        "Published costs",
+        "validation/published-costs.ipynb",
+        "What studies of owning and renting print, beside what their own inputs give.",
     ),
 )
 """Title, notebook and what it answers."""
@@ -43,7 +58,7 @@ def links_from(current: str) -> list[dict[str, Any]]:
     list of dict
 
     >>> [one["href"] for one in links_from("validation/accuracy.ipynb")][-2:]
-    ['../2-how-fast-how-many.ipynb', 'accuracy.ipynb']
+    ['accuracy.ipynb', 'published-costs.ipynb']
     """
     folder = posixpath.dirname(current) or "."
     return [

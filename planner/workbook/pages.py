@@ -6,51 +6,20 @@ from typing import Any
 
 from planner.catalogue import Catalogue
 from planner.scenario import EXAMPLES, field_schema, load_example
-from planner.workbook.controls import DEMAND_SECTIONS, control, section
-from planner.workbook.hints import MEMORY, SPEED
+from planner.workbook.controls import control, section
+from planner.workbook.hints import MEMORY, MONEY, SPEED, VALUE
 from planner.workbook.links import links_from
+from planner.workbook.sections import (
+    COLLAPSED,
+    DEMAND_SECTIONS,
+    HOSTS,
+    MONEY_SECTIONS,
+    PROMISED,
+    SECTIONS,
+    SPEED_SECTIONS,
+)
 
 Page = dict[str, Any]
-
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "The model": (
-        "workload.model_source",
-        "workload.model",
-        "workload.model_parameters",
-        "workload.config_json",
-        "deployment.weight_precision",
-        "deployment.kv_precision",
-    ),
-    "The conversations": ("workload.context_tokens", "workload.concurrent_sequences"),
-    "The hardware": (
-        "deployment.gpu",
-        "deployment.tensor_parallel",
-        "deployment.pipeline_parallel",
-        "deployment.gpus_per_host",
-    ),
-    "The engine": (
-        "deployment.engine",
-        "deployment.gpu_memory_utilization",
-        "deployment.engine_max_sequences",
-        "deployment.engine_batched_tokens",
-    ),
-}
-HOSTS = ("deployment.hosts", "deployment.gpus_per_host")
-"""What the question "what can this hardware serve?" asks."""
-SPEED_SECTIONS: dict[str, tuple[str, ...]] = {
-    "The demand": DEMAND_SECTIONS["The demand"],
-    "The service level": DEMAND_SECTIONS["The service level"],
-    "The model": SECTIONS["The model"],
-    "The hardware": SECTIONS["The hardware"],
-    "The requests": DEMAND_SECTIONS["The requests"],
-    "The calendar": DEMAND_SECTIONS["The calendar"],
-    "The engine": SECTIONS["The engine"],
-    "The conversations": SECTIONS["The conversations"],
-}
-PROMISED = ("The calendar", "The service level")
-"""Sections of both teams that weigh on hardware: they stand with what infrastructure offers."""
-COLLAPSED = {"The calendar", "The engine", "The conversations"}
-"""Sections of the speed page that open with a click."""
 
 
 def will_it_fit(catalogue: Catalogue) -> Page:
@@ -79,15 +48,15 @@ def will_it_fit(catalogue: Catalogue) -> Page:
             for title, paths in SECTIONS.items()
         ],
         "charts": [
-            _chart("memory", "Memory on each GPU, by part", "over more GPUs", 236),
-            _chart("precisions", "GPUs by weight precision", "fewer bits, fewer GPUs", 236),
+            chart("memory", "Memory on each GPU, by part", "over more GPUs", 236),
+            chart("precisions", "GPUs by weight precision", "fewer bits, fewer GPUs", 236),
             {
                 "id": "map",
                 "title": "Every GPU, every precision",
                 "lead": "fewest GPUs; click to choose",
                 "kind": "table",
             },
-            _chart("quality", "What each precision gives up", "published comparisons", 450),
+            chart("quality", "What each precision gives up", "published comparisons", 450),
         ],
         "links": links_from("1-will-it-fit.ipynb"),
     }
@@ -119,10 +88,10 @@ def how_fast_how_many(catalogue: Catalogue) -> Page:
             for title, paths in SPEED_SECTIONS.items()
         ],
         "charts": [
-            _chart("trade_off", "Many users or fast ones", "as the batch grows", 320),
-            {**_chart("step", "Where the time goes", "limits in red", 320), "kind": "bars"},
-            _chart("week", "A week, hour by hour", "what stands ready, and what idles", 236),
-            _chart("growth", "GPUs as demand grows", "with the range of the prediction", 236),
+            chart("trade_off", "Many users or fast ones", "as the batch grows", 320),
+            chart("step", "Where the time goes", "limits in red", 320, kind="bars"),
+            chart("week", "A week, hour by hour", "what stands ready, and what idles", 236),
+            chart("growth", "GPUs as demand grows", "with the range of the prediction", 236),
         ],
         "panels": [
             {
@@ -153,8 +122,8 @@ def start_here(catalogue: Catalogue) -> Page:
     dict
 
     >>> from planner.catalogue import load_catalogue
-    >>> len(start_here(load_catalogue())["sections"])
-    2
+    >>> [one["title"] for one in start_here(load_catalogue())["sections"]][2:5]
+    ['The money', 'The cloud and the API', 'The site']
     """
     demand = [path for paths in DEMAND_SECTIONS.values() for path in paths]
     promised = {path for title in PROMISED for path in DEMAND_SECTIONS[title]}
@@ -174,13 +143,17 @@ def start_here(catalogue: Catalogue) -> Page:
     return {
         "id": "start-here",
         "kind": "start",
-        "topics": [MEMORY, SPEED],
+        "topics": [MEMORY, SPEED, MONEY, VALUE],
         "cards": 4,
         "title": "The AI planning workbook",
         "lead": "Fill in one scenario together; every dashboard answers for the same one.",
         "sections": [
             section("What data science asks for", asks, catalogue, "data science"),
             section("What infrastructure offers and promises", offers, catalogue, "infrastructure"),
+            *(
+                {**section(title, paths, catalogue), "collapsed": True}
+                for title, paths in MONEY_SECTIONS.items()
+            ),
         ],
         "charts": [],
         "examples": [
@@ -191,8 +164,44 @@ def start_here(catalogue: Catalogue) -> Page:
     }
 
 
-def _chart(identity: str, title: str, lead: str, height: int) -> Page:
-    return {"id": identity, "title": title, "lead": lead, "height": height}
+def chart(identity: str, title: str, lead: str, height: int, **more: Any) -> Page:
+    """A picture's place on a page.
+
+    Parameters
+    ----------
+    identity, title, lead : str
+    height : int
+        Of the picture, in pixels.
+    **more
+        ``kind`` of a picture that is no plotly figure, ``wide`` for the whole row.
+
+    Returns
+    -------
+    dict
+
+    >>> chart("week", "A week", "hour by hour", 236, wide=True)["wide"]
+    True
+    """
+    return {"id": identity, "title": title, "lead": lead, "height": height, **more}
+
+
+def table(identity: str, title: str, lead: str, kind: str = "data") -> Page:
+    """A table's place on a page: as wide as all pictures, saved as CSV.
+
+    Parameters
+    ----------
+    identity, title, lead : str
+    kind : str
+        ``data``, or ``prices`` for one that takes a person's own.
+
+    Returns
+    -------
+    dict
+
+    >>> table("venues", "Every way", "side by side")["kind"]
+    'data'
+    """
+    return {"id": identity, "title": title, "lead": lead, "kind": kind, "wide": True}
 
 
 def _side(path: str, promised: bool) -> str:

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from planner.catalogue import Catalogue
-from planner.charts import CHARTS, captions
+from planner.catalogue import Catalogue, age_days
+from planner.charts import CHARTS, TABLES, captions
+from planner.charts.cost_tables import prices_used, unit_of_price
 from planner.errors import PlannerError
 from planner.plan import Plan, answer_paths, explain
 from planner.report import (
     Headline,
+    cost_headlines,
+    cost_sentences,
     headlines,
     speed_headlines,
     speed_sentences,
     team_sentences,
+    value_headlines,
+    value_sentences,
 )
-from planner.scenario import Scalar, Scenario
-from planner.workbook.hints import MEMORY, SPEED, live_hints
+from planner.scenario import Scenario
+from planner.units import format_number
+from planner.workbook.hints import MEMORY, MONEY, SPEED, VALUE, live_hints
 from planner.workbook.on_demand import OnDemand
 from planner.workbook.state import WorkbookState
 from planner.workbook.uploads import LOG, shown_log
 
 Frame = dict[str, Any]
 CONFIG = "workload.config_json"
-CARDS = {MEMORY: headlines, SPEED: speed_headlines}
-WORDS = {MEMORY: team_sentences, SPEED: speed_sentences}
+QUOTES = "finance.quotes"
+CARDS = {
+    MEMORY: headlines,
+    SPEED: speed_headlines,
+    MONEY: cost_headlines,
+    VALUE: value_headlines,
+}
+WORDS = {
+    MEMORY: team_sentences,
+    SPEED: speed_sentences,
+    MONEY: cost_sentences,
+    VALUE: value_sentences,
+}
 """What each topic of a page says, in numbers and in each team's words."""
-NEEDS = {MEMORY: (), SPEED: ("speed",)}
+NEEDS = {MEMORY: (), SPEED: ("speed",), MONEY: ("money",), VALUE: ("money",)}
 """What each topic needs of a plan that is computed only when asked for."""
 
 
@@ -107,10 +125,14 @@ class Panels:
 
     def _changed_charts(self) -> dict[str, Any]:
         plan, catalogue = self.state.plan, self.state.catalogue
-        words = captions(plan, catalogue, self.charts)
+        words = captions(plan, catalogue, [name for name in self.charts if name in CHARTS])
         drawn = {}
         for name in self.charts:
-            chart = {**CHARTS[name](plan, catalogue), "caption": words[name]}
+            chart = (
+                {**CHARTS[name](plan, catalogue), "caption": words[name]}
+                if name in CHARTS
+                else TABLES[name](plan, catalogue)
+            )
             if self._sent.get(name) != chart:
                 self._sent[name] = drawn[name] = chart
         return drawn
@@ -123,7 +145,7 @@ def why(plan: Plan, path: str, catalogue: Catalogue) -> dict[str, Any]:
     ----------
     plan : Plan
     path : str
-        Dotted path of an answer, or ``quality``.
+        Dotted path of an answer, ``quality`` or ``prices``.
     catalogue : Catalogue
 
     Returns
@@ -137,6 +159,8 @@ def why(plan: Plan, path: str, catalogue: Catalogue) -> dict[str, Any]:
     """
     if path == "quality":
         return _why_quality(plan, catalogue)
+    if path == "prices":
+        return _why_prices(plan, catalogue)
     told, answers = explain(plan, path), answer_paths()
     value, note = told.value, told.note
     if path.startswith("serving.") and not plan.speed.feasible:
@@ -192,6 +216,33 @@ def _why_quality(plan: Plan, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
+def _why_prices(plan: Plan, catalogue: Catalogue) -> dict[str, Any]:
+    """Every price used, the oldest first."""
+    headline = next(h for h in cost_headlines(plan, catalogue) if h.id == "prices")
+    today = datetime.date.today()
+    prices = sorted(prices_used(plan), key=lambda one: -age_days(one.source.as_of, today))
+    return {
+        "title": headline.title,
+        "value": headline.value,
+        "formula": "the earliest date among the prices behind the ways shown",
+        "worked": headline.text,
+        "note": "The table of prices takes your own quotes in their place.",
+        "inputs": [
+            {
+                "name": one.label,
+                "value": f"{format_number(one.value)} {unit_of_price(one)}",
+                "source": one.source.title,
+                "as_of": one.source.as_of,
+                "basis": one.source.basis.words,
+                "why": "",
+            }
+            for one in prices
+        ],
+        "terms": _terms(["quote"], catalogue),
+        "basis": headline.basis.words,
+    }
+
+
 def _terms(ids: list[str], catalogue: Catalogue) -> list[dict[str, str]]:
     found = []
     for identity in ids:
@@ -237,16 +288,17 @@ def _words(team: str, text: str) -> dict[str, Any]:
     }
 
 
-def _values(scenario: Scenario) -> dict[str, Scalar]:
+def _values(scenario: Scenario) -> dict[str, Any]:
     """The last valid scenario's fields, whatever was typed since.
 
     The page reads a config.json or a log only by uploading one; its text stays here and only its
     name or size travels, so that a drag does not carry it to and fro.
     """
-    values = scenario.values()
+    values: dict[str, Any] = dict(scenario.values())
     text = str(values[CONFIG])
     values[CONFIG] = f"config.json, {len(text):,} characters" if text else ""
     values[LOG] = shown_log(str(values[LOG]))
+    values[QUOTES] = scenario.finance.quoted
     return values
 
 

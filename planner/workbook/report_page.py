@@ -11,6 +11,9 @@ import traitlets
 
 from planner.catalogue import load_catalogue
 from planner.charts.accuracy import accuracy_blocks
+from planner.charts.energy_accuracy import energy_blocks
+from planner.charts.published_costs import published_cost_blocks
+from planner.performance import Reference
 from planner.workbook.dashboards import STATIC
 from planner.workbook.links import links_from
 
@@ -48,12 +51,30 @@ def how_accurate() -> ReportPage:
     -------
     ReportPage
     """
+    catalogue = load_catalogue()
+    reference = Reference.of(catalogue)
     return _page(
         "How accurate?",
         "Every published measurement beside the prediction, and how far off predictions are for "
         "what was never measured.",
-        [asdict(block) for block in accuracy_blocks(load_catalogue())],
+        [asdict(block) for block in (*accuracy_blocks(catalogue), *energy_blocks(reference))],
         "validation/accuracy.ipynb",
+    )
+
+
+def published_costs() -> ReportPage:
+    """The page that shows published cost comparisons beside what their inputs give.
+
+    Returns
+    -------
+    ReportPage
+    """
+    return _page(
+        "Published costs",
+        "What studies of owning, renting and calling print, beside what the workbook's own "
+        "functions give for the inputs that they print.",
+        [asdict(block) for block in published_cost_blocks(load_catalogue())],
+        "validation/published-costs.ipynb",
     )
 
 

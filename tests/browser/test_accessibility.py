@@ -15,6 +15,7 @@ PAGES = {
     "start": "0-start-here.ipynb",
     "fit": "1-will-it-fit.ipynb",
     "fast": "2-how-fast-how-many.ipynb",
+    "cost": "3-own-rent-or-call.ipynb",
 }
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WIDTHS = (1440, 1024, 768, 390, 320)
@@ -101,7 +102,7 @@ def draw_everything(page: Page) -> None:
     """Charts are drawn as they come into sight, so show each, and go back."""
     for chart in page.locator("[data-chart]").all():
         chart.scroll_into_view_if_needed()
-        expect(chart.locator(".main-svg, table").first).to_be_visible()
+        expect(chart.locator(":is(.main-svg, table, .pl-notes):visible").first).to_be_visible()
     page.evaluate("scrollTo(0, 0)")
 
 

@@ -1,6 +1,6 @@
 // ---------------------------------------------------------------- the dashboard
 
-const CHART_KINDS = { table: MapTable, bars: BarTable };
+const CHART_KINDS = { table: MapTable, bars: BarTable, stack: StackTable, data: DataTable, prices: PriceTable };
 const REST_MS = 120; // after so long without a step, charts just out of sight are drawn too
 
 class App {
@@ -127,6 +127,7 @@ class App {
       if (place !== headline.node) this.headlineList.insertBefore(headline.node, place || null);
     });
     this.headlineList.dataset.count = items.length;
+    this.headlineList.toggleAttribute("data-many", items.length > 9);
     while (this.headlineList.children.length > items.length) this.headlineList.lastChild.remove();
     setText(this.strip, items.slice(0, 3).map((i) => [i.value, i.unit].filter(Boolean).join(" ")).join("  ·  "));
     clearTimeout(this.speaking); // say it once the numbers rest, not at every step of a drag

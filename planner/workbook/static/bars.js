@@ -28,7 +28,8 @@ class BarTable extends Chart {
         const bar = h("span", { class: "pl-bar" });
         const value = h("span", { class: "pl-bar-value" });
         const limit = h("span", { class: "pl-bar-limit" });
-        return { bar, value, limit, node: h("tr", {}, h("th", { scope: "row", text: label }), h("td", {}, limit, bar, value)) };
+        const words = trace.customdata && h("small"); // what the bar stands for, from what to what
+        return { bar, value, limit, words, node: h("tr", {}, h("th", { scope: "row", text: label }, words), h("td", {}, limit, bar, value)) };
       });
       return { head, rows, node: h("tbody", {}, h("tr", {}, head), ...rows.map((row) => row.node)) };
     });
@@ -37,20 +38,22 @@ class BarTable extends Chart {
 
   #group(trace, layout, at) {
     const { head, rows } = this.groups[at];
-    const [, end] = layout[trace.xaxis.replace("x", "xaxis")].range;
+    const [from, end] = layout[trace.xaxis.replace("x", "xaxis")].range;
     const line = layout.shapes.find((shape) => shape.xref === trace.xaxis);
-    const share = (value) => `${((100 * value) / end).toFixed(2)}%`;
+    const width = (value) => `${((100 * value) / (end - from)).toFixed(2)}%`;
+    const share = (value) => width(value - from);
     const [, strong, rest] = /^<b>(.*)<\/b>(.*)$/.exec(layout.annotations[at].text);
     if (head.textContent !== strong + rest) head.replaceChildren(h("strong", { text: strong }), rest);
-    rows.forEach(({ bar, value, limit }, i) => {
+    rows.forEach(({ bar, value, limit, words }, i) => {
       const [start, size] = [trace.base[i], trace.x[i]];
-      Object.assign(bar.style, { left: share(start), width: share(size), background: trace.marker.color[i] });
+      Object.assign(bar.style, { left: share(start), width: width(size), background: trace.marker.color[i] });
       // Where there is no room to the right of a bar, its number stands to the left.
       const before = start + size > 0.78 * end && start > 0.25 * end;
-      Object.assign(value.style, before ? { left: "auto", right: share(end - start) } : { left: share(start + size), right: "auto" });
+      Object.assign(value.style, before ? { left: "auto", right: width(end - start) } : { left: share(start + size), right: "auto" });
       setText(value, trace.text[i]);
       limit.hidden = !line;
-      if (line) limit.style.left = share(line.x0);
+      if (line) Object.assign(limit.style, { left: share(line.x0), background: line.line.color });
+      if (words) setText(words, trace.customdata[i]);
     });
   }
 }

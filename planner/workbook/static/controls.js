@@ -282,4 +282,22 @@ class FileControl extends Control {
   show(value) { setText(this.button, value ? String(value) : "Choose a file…"); }
 }
 
-const CONTROLS = { slider: SliderControl, number: NumberControl, text: TextControl, toggle: ToggleControl, choice: ChoiceControl, search: SearchControl, file: FileControl };
+/** The person's own prices, which the table of prices sets; here each can be taken back. */
+class QuotesControl extends Control {
+  build() {
+    this.list = this.describe(h("ul", { class: "pl-quotes", id: this.id, tabindex: "-1" }));
+    this.node.append(this.list);
+  }
+  busy() { return false; } // the table of prices changes it too
+  show(value) {
+    const quotes = Object.entries(value || {});
+    const rows = quotes.map(([id, price]) => h("li", {},
+      h("span", { text: id }), h("span", { class: "pl-quote-price", text: plainNumber.format(price) }),
+      h("button", { type: "button", class: "pl-why-button", text: "Remove", "aria-label": `Remove your quote of ${id}`, onclick: () => this.send(withoutKey(this.value, id)) })));
+    this.list.replaceChildren(...(rows.length ? rows : [h("li", { class: "pl-muted", text: this.def.empty })]));
+  }
+}
+
+const withoutKey = (record, key) => Object.fromEntries(Object.entries(record || {}).filter(([name]) => name !== key));
+
+const CONTROLS = { slider: SliderControl, number: NumberControl, text: TextControl, switch: ToggleControl, choice: ChoiceControl, search: SearchControl, file: FileControl, quotes: QuotesControl };

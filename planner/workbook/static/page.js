@@ -1,5 +1,5 @@
-// The whole dashboard as one anywidget: controls, headlines, charts. One module in eight
-// files, joined in this order: page, wire, controls, results, map, bars, on_demand, app.
+// The whole dashboard as one anywidget: controls, headlines, charts. One module in nine
+// files, joined in this order: page, wire, controls, results, map, bars, tables, on_demand, app.
 // The kernel does all arithmetic and sends frames; the page only shows them.
 // Everything that comes from the kernel or the user reaches the page through
 // textContent or attributes, never as markup.
@@ -89,7 +89,7 @@ function nextFrame(callback) {
 
 const SUFFIXES = [[1e12, "T"], [1e9, "B"], [1e6, "M"]];
 const plainNumber = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
-const SHOWN_TIMES = { percent: 100, milliseconds: 1000 }; // of a fraction, of seconds
+const SHOWN_TIMES = { percent: 100, milliseconds: 1000, minutes: 1 / 60, terabytes: 1e-12 }; // of a fraction, of seconds, of bytes
 const MULTIPLIERS = { k: 1e3, m: 1e6, g: 1e9, b: 1e9, t: 1e12 };
 
 /** A number as people type it: 4096 -> "4,096", 7e10 -> "70B", 0.9 -> "90" in percent. */

@@ -45,8 +45,9 @@ class Report {
 
   #table(block) {
     const head = h("tr", {}, ...block.header.map((text) => h("th", { scope: "col", text })));
-    const body = block.rows.map((row) => h("tr", {}, ...row.map((text, at) => h(at ? "td" : "th", { text, scope: at ? null : "row", class: /^[-+≈]?[\d.,]+/.test(text) ? "pl-number" : null }))));
-    return h("div", { class: "pl-report-table", tabindex: "0", role: "region", "aria-label": block.title }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
+    const number = (text) => text.length < 20 && /^[-+≈$]?[\d.,]+/.test(text); // a sentence may begin with one, too
+    const body = block.rows.map((row) => h("tr", {}, ...row.map((text, at) => h(at ? "td" : "th", { text, scope: at ? null : "row", "data-head": at ? block.header[at] : null, class: number(text) ? "pl-number" : null }))));
+    return h("div", { class: block.stacked ? "pl-report-table pl-stacked" : "pl-report-table", tabindex: "0", role: "region", "aria-label": block.title }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
   }
 
   async #draw(plot) {
