@@ -18,10 +18,14 @@ from planner.plan import Plan, answer_paths, evaluate, explain
 from planner.predict import STANDARD_OUTPUT, predict_file
 from planner.report import (
     Headline,
+    cost_headlines,
+    cost_sentences,
     headlines,
     speed_headlines,
     speed_sentences,
     team_sentences,
+    value_headlines,
+    value_sentences,
 )
 from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example, one_line
 from planner.units import GIB, format_billions, format_number
@@ -165,6 +169,15 @@ def _read_config(path: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
+ANSWERS = (
+    ("Will it fit?", headlines, team_sentences),
+    ("How fast, and how many?", speed_headlines, speed_sentences),
+    ("Own it, rent it, or call it?", cost_headlines, cost_sentences),
+    ("Is it worth it?", value_headlines, value_sentences),
+)
+"""What `planner evaluate` tells: the question, its cards and its words for each team."""
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     catalogue = load_catalogue()
     plan = evaluate(_scenario(options), catalogue)
@@ -178,18 +191,19 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _told(plan: Plan, catalogue: Catalogue) -> str:
     title = one_line(plan.scenario.title, 120)
     lines = [title, "=" * len(title)]
-    lines += _answer("Will it fit?", headlines(plan, catalogue), team_sentences(plan, catalogue))
-    try:
-        speed = speed_headlines(plan, catalogue), speed_sentences(plan, catalogue)
-    except PlannerError as error:
-        return "\n".join([*lines, "", *_heading("How fast, and how many?"), str(error)])
-    return "\n".join([*lines, *_answer("How fast, and how many?", *speed)])
+    for question, cards, words in ANSWERS:
+        try:
+            lines += _answer(question, cards(plan, catalogue), words(plan, catalogue))
+        except PlannerError as error:
+            # Memory is worth telling without speed, and speed without costs.
+            return "\n".join([*lines, "", *_heading(question), str(error)])
+    return "\n".join(lines)
 
 
 def _answer(question: str, cards: Iterable[Headline], words: Mapping[str, str]) -> list[str]:
     lines = ["", *_heading(question)]
     for card in cards:
-        lines += [f"{card.title}: {card.value} {card.unit}  [{card.basis.words}]"]
+        lines += [f"{card.title}: {card.value} {card.unit}".rstrip() + f"  [{card.basis.words}]"]
         lines += [f"  {card.text}", ""]
     return lines + [f"For {team}: {sentence}" for team, sentence in words.items()]
 

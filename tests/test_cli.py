@@ -93,6 +93,9 @@ def test_evaluate_tells_the_plan(name: str, capsys: pytest.CaptureFixture[str]) 
     assert out.startswith(plan.scenario.title + "\n=")
     assert f"{plan.fit.gpus:,} × {plan.gpu.name}" in out
     assert "For data science: " in out and "For infrastructure: " in out
+    for question in ("Will it fit?", "How fast, and how many?", "Own it, rent it, or call it?"):
+        assert f"\n{question}\n" in out
+    assert plan.value.verdict in out
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -11,6 +11,7 @@ from planner.charts.figures import LIMIT, SPREAD, Spec
 from planner.charts.money import (
     OUT,
     OWN,
+    QUICK,
     RENT,
     TINTS,
     above,
@@ -71,7 +72,7 @@ def crossing(plan: Plan, catalogue: Catalogue) -> Spec:
     return {
         "data": data,
         "layout": {
-            "xaxis": {**axis, "ticksuffix": " %", "dtick": 20},
+            "xaxis": {**axis, "ticksuffix": " %", "dtick": 20, **QUICK},
             "yaxis": money_axis("a used GPU-hour", currency, 0.0, top),
             "shapes": shapes,
             "annotations": [*words, *_curve_names(own, rented, top)],

@@ -14,6 +14,7 @@ from planner.charts.money import (
     CALL,
     OUT,
     OWN,
+    QUICK,
     RENT,
     SHORT,
     TINTS,
@@ -92,6 +93,7 @@ def cash(plan: Plan, catalogue: Catalogue) -> Spec:
                 "range": [0, MONTHS * years],
                 "dtick": 6 if years < 5 else MONTHS,
                 "showgrid": False,
+                **QUICK,
             },
             "yaxis": money_axis("spent so far", currency, bottom * 1.05, 1.12 * top),
             "shapes": shapes,
@@ -126,7 +128,7 @@ def parts(plan: Plan, catalogue: Catalogue) -> Spec:
     if not priced:
         return nothing("No way to run it has a price", {"title": {"text": "money"}})
     labels = [SHORT[one.id] if one.allowed else f"✕ {SHORT[one.id]}" for one in priced]
-    sums = {part: _sums(priced, part, currency) for part in PARTS}
+    sums = _sums(priced, currency)
     data = [
         {
             "type": "bar",
@@ -272,20 +274,13 @@ def _band_of_months(plan: Plan, months: int) -> tuple[list[Spec], list[Spec]]:
     return [span], [above(f"Owning is cheaper after {ends}")]
 
 
-def _sums(venues: Sequence[Venue], part: str, currency: Currency) -> np.ndarray:
-    return (
-        np.array(
-            [
-                sum(
-                    float(np.atleast_2d(line.usd)[0].sum())
-                    for line in venue.lines
-                    if line.part == part
-                )
-                for venue in venues
-            ]
-        )
-        * currency.per_usd
-    )
+def _sums(venues: Sequence[Venue], currency: Currency) -> dict[str, np.ndarray]:
+    """What each part comes to, by way."""
+    sums = {part: np.zeros(len(venues)) for part in PARTS}
+    for at, venue in enumerate(venues):
+        for line in venue.lines:
+            sums[line.part][at] += currency.of_usd(float(np.atleast_2d(line.usd)[0].sum()))
+    return sums
 
 
 def _standing(venue: Venue) -> str:

@@ -63,7 +63,7 @@ def power(plan: Plan, catalogue: Catalogue) -> Spec:
             },
             "yaxis": {"title": {"text": "kW"}, "range": [0, rounded_one(top)], "nticks": 6},
             "shapes": shapes,
-            "annotations": [*words, _peak(total)],
+            "annotations": [*words, _peak(total, near)],
             "legend": {"y": 1.01},
             "hovermode": "closest",
             "margin": {"l": 52, "r": 14, "t": 30, "b": 24},
@@ -85,14 +85,18 @@ def _layer(name: str, colour: str, kw: np.ndarray) -> Spec:
     }
 
 
-def _peak(total: np.ndarray) -> Spec:
+def _peak(total: np.ndarray, near: bool) -> Spec:
+    """At the peak, or at the top where the line of a limit would run through the words."""
     at = int(np.argmax(total))
     share = at / len(total)
     return {
         "x": at,
-        "y": rounded_one(float(total[at])),
+        **(
+            {"yref": "paper", "y": 1.0, "yanchor": "top"}
+            if near
+            else {"y": rounded_one(float(total[at])), "yanchor": "bottom"}
+        ),
         "xanchor": "left" if share < 0.3 else "right" if share > 0.7 else "center",
-        "yanchor": "bottom",
         "text": f"peak {format_number(float(total[at]))} kW at the meter",
         "showarrow": False,
         "font": {"size": 12.5},

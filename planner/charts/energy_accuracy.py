@@ -163,4 +163,5 @@ def _by_gpu(scores: tuple[Score, ...]) -> Block:
 
 
 def _words(row: Any) -> str:
-    return f"{row['model']} on {float(row['gpu_count']):.0f} × {row['gpu']}, {float(row['concurrency']):.0f} in flight"
+    count, held = float(row["gpu_count"]), float(row["concurrency"])
+    return f"{row['model']} on {count:.0f} × {row['gpu']}, {held:.0f} in flight"

@@ -12,6 +12,8 @@ from planner.plan import Plan, Venue
 OWN, RENT, CALL, OUT = "#3578bd", KV_CACHE, LINKS, "#87939e"
 TINTS = {OWN: "rgba(53, 120, 189, 0.18)", RENT: "rgba(224, 138, 30, 0.18)"}
 TINTS |= {CALL: "rgba(26, 147, 111, 0.18)", OUT: "rgba(135, 147, 158, 0.14)"}
+QUICK: Spec = {"ticklabeloverflow": "allow"}
+"""Ticks that plotly need not measure: they are known to have room."""
 SHORT = {
     "own-room": "Own room",
     "own-colocation": "Colocation",
@@ -104,6 +106,7 @@ def money_axis(words: str, currency: Currency, low: float, high: float) -> Spec:
         "range": [rounded_one(low), rounded_one(high)],
         "tickformat": "~s",
         "nticks": 6,
+        **QUICK,
     }
 
 

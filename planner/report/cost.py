@@ -11,7 +11,7 @@ from planner.cost import Currency
 from planner.plan import Plan
 from planner.plan.price_list import currency_of
 from planner.report.headline import Headline
-from planner.units import format_number, plural
+from planner.units import BILLION, format_number, plural
 
 DRAWN = "in 80 of 100 draws of all prices"
 MEASURED_USE = "Enterprises: 5 %, measured over some 23,000 clusters (Cast AI, 2026)."
@@ -255,10 +255,26 @@ def _units(plan: Plan) -> Headline:
         "A million tokens",
         currency.show(cost.usd_per_million_tokens),
         "",
-        f"By the cheapest way: {currency.show(cost.usd_per_request)} a request{person}.",
+        f"By the cheapest way: {currency.show(cost.usd_per_request)} a request{person}. "
+        f"{_volume(plan)}".strip(),
         "plain",
         basis,
     )
+
+
+def _volume(plan: Plan) -> str:
+    """Break-even in tokens, beside the plan's own."""
+    cost = plan.cost
+    low, high = cost.breakeven_tokens_low_per_month, cost.breakeven_tokens_high_per_month
+    if math.isnan(low):
+        return ""
+    if math.isinf(low):
+        return "No volume makes owning cheaper than the API."
+    ends = [f"{format_number(end / BILLION, 2)}" for end in (low, high) if math.isfinite(end)]
+    here = format_number(cost.tokens_per_month / BILLION, 2)
+    most = "never" if math.isinf(high) else ends[-1]
+    shown = ends[0] if most == ends[0] else f"{ends[0]} to {most}"
+    return f"Owning beats the API from {shown} billion a month, if it can carry them; here {here}."
 
 
 def _gpu_hour(plan: Plan) -> Headline:

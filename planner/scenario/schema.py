@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from planner.scenario.document import SECTIONS, Scenario
 
 
-def field_schema() -> dict[str, dict[str, Any]]:
+@cache
+def field_schema() -> Mapping[str, Mapping[str, Any]]:
     """Every field of a scenario: type, range, default, and what its control needs.
 
     Returns
     -------
-    dict
+    mapping
         Dotted path to a dict with ``label``, ``unit``, ``team``, ``control``, ``term``,
         ``description``, ``default``, ``minimum``, ``maximum``, ``choices``, ``nullable``,
         ``integer`` and ``shown_when``.
@@ -41,4 +45,5 @@ def field_schema() -> dict[str, dict[str, Any]]:
                 "choices": options[0].get("enum")
                 or ([options[0]["const"]] if "const" in options[0] else None),
             }
-    return result
+    # One answer for everybody, made once: it may not be changed.
+    return MappingProxyType({path: MappingProxyType(entry) for path, entry in result.items()})

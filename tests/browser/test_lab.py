@@ -11,9 +11,11 @@ from playwright.sync_api import Page, expect
 # JupyterLab itself starts in ten to twenty seconds on a small machine.
 OPEN_MS = 90_000
 NOTEBOOKS = {
-    "0-start-here.ipynb": ("start-here", 0, 10, "workload.concurrent_sequences"),
+    "0-start-here.ipynb": ("start-here", 0, 18, "workload.concurrent_sequences"),
     "1-will-it-fit.ipynb": ("will-it-fit", 4, 6, "workload.concurrent_sequences"),
     "2-how-fast-how-many.ipynb": ("how-fast-how-many", 4, 7, "demand.users"),
+    "3-own-rent-or-call.ipynb": ("own-rent-or-call", 7, 14, "finance.horizon_years"),
+    "6-is-it-worth-it.ipynb": ("is-it-worth-it", 4, 13, "finance.discount_fraction"),
 }
 """Page, charts, headlines, and a slider to move."""
 MOVES = {
@@ -21,6 +23,8 @@ MOVES = {
     "workload.concurrent_sequences": ("16", "18", "10,000", "fit.sequences"),
     # A step is a hundredth of the way from 1 to 10**8: 500 × 10**0.08.
     "demand.users": ("500", "601", "100M", "demand.peak_per_s"),
+    "finance.horizon_years": ("3", "4", "7", "cost.own_usd"),
+    "finance.discount_fraction": ("8", "8.5", "30", "value.npv_usd"),
 }
 
 
@@ -65,7 +69,8 @@ def test_the_dashboard_works_in_jupyterlab(page: Page, lab_url: str, name: str):
         expect(widget.locator(f".pl-status-{status}")).to_be_hidden()
     for chart in widget.locator("[data-chart]").all():
         chart.scroll_into_view_if_needed()
-        expect(chart.locator(".main-svg, table").first).to_be_visible(timeout=30_000)
+        shown = chart.locator(":is(.main-svg, table, .pl-notes):visible").first
+        expect(shown).to_be_visible(timeout=30_000)
     assert widget.locator("[data-chart]").count() == charts
     if charts:
         assert page.evaluate("document.querySelector('script[data-planner-plotly]')") is None

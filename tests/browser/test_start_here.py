@@ -173,7 +173,7 @@ def test_the_examples_fill_the_card(start):
 def test_both_teams_read_the_answer_in_their_own_words(start):
     tags = start.locator(".pl-headline .pl-tag:visible").all_inner_texts()
     assert sorted(tags) == ["data science", "infrastructure"]
-    expect(start.locator(".pl-headline:visible")).to_have_count(10)
+    expect(start.locator(".pl-headline:visible")).to_have_count(18)
     words = start.locator(".pl-headline").filter(has=start.locator(".pl-tag:visible"))
     before = words.all_inner_texts()
     type_in(start, "workload.context_tokens", "128k")

@@ -1,7 +1,7 @@
 // ---------------------------------------------------------------- the dashboard
 
 const CHART_KINDS = { table: MapTable, bars: BarTable, stack: StackTable, data: DataTable, prices: PriceTable };
-const REST_MS = 120; // after so long without a step, charts just out of sight are drawn too
+const REST_MS = 200; // after so long without a step, charts just out of sight are drawn too
 
 class App {
   constructor(model, root) {
@@ -90,10 +90,13 @@ class App {
     const due = all.filter((chart) => chart.due && (chart.visible || chart.light));
     const later = all.filter((chart) => chart.due && !due.includes(chart));
     this.root.toggleAttribute("data-behind", later.length > 0);
-    if (later.length) this.resting = setTimeout(() => {
+    const rest = () => {
+      if (this.wire.flight) return (this.resting = setTimeout(rest, REST_MS)); // a step is under way
       this.root.toggleAttribute("data-behind", false);
       for (const chart of later) if (chart.due) chart.paint(this.plotly, this.theme());
-    }, REST_MS);
+      return undefined;
+    };
+    if (later.length) this.resting = setTimeout(rest, REST_MS);
     return Promise.all(due.map((chart) => chart.paint(this.plotly, this.theme()))).then(() => {
       if (due.length && !this.root.dataset.charts) {
         this.root.dataset.charts = "drawn";

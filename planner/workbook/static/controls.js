@@ -90,7 +90,7 @@ class SliderControl extends NumberControl {
       type: "range", class: "pl-slider", ...this.scale.range, "aria-labelledby": `${this.id}-label`,
       oninput: () => this.#slide(this.scale.toValue(this.slider.value)),
       onpointerdown: () => { this.held = true; },
-      onkeydown: (event) => this.scale.log && this.#key(event),
+      onkeydown: (event) => this.#key(event),
       onchange: () => this.#release(),
       onpointerup: () => this.#release(),
       onpointercancel: () => this.#release(),
@@ -120,12 +120,19 @@ class SliderControl extends NumberControl {
     const known = this.app.values[this.def.path];
     if (known !== undefined && !this.busy()) this.update(known);
   }
-  /** On a logarithmic range one arrow press is a visible step, and never none. */
+  /** Arrows are answered here, for a notebook takes them from a native range. On a logarithmic
+      range one press is a visible step, and never none. */
   #key(event) {
     const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
     const step = steps[event.key];
     if (!step) return;
     event.preventDefault();
+    if (!this.scale.log) {
+      const { min, max, step: least } = this.scale.range;
+      const next = this.scale.toValue(Number(this.value) + step * (least === "any" ? (max - min) / 100 : least));
+      this.slider.value = this.scale.toRange(next);
+      return this.#slide(next);
+    }
     let position = this.scale.toRange(this.value);
     let value = this.value;
     for (let i = 0; i < 100 && value === this.value && position >= 0 && position <= 1000; i += 1) {
