@@ -6,6 +6,7 @@ limits.
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import subprocess
@@ -72,10 +73,18 @@ def evaluation(name: str) -> Callable[[], object]:
     return lambda: evaluate(scenario, catalogue).options
 
 
-def whole_plan(name: str) -> Callable[[], object]:
-    """One slider step of the cost page: speed, energy, rules, costs and value by every way."""
+def whole_plan(name: str, path: str = "finance.discount_fraction") -> Callable[[], object]:
+    """One slider step of the cost page: energy, rules, costs and value by every way, and speed.
+
+    Speed is kept while a slider of money, rules or value moves; with ``path`` of the demand it is
+    computed anew in each step.
+    """
     scenario, catalogue = load_example(name), load_catalogue()
-    return lambda: evaluate(scenario, catalogue).money
+    start = scenario.values()[path]
+    moved = itertools.cycle(
+        [scenario.changed({path: type(start)(start * (1 + step / 500))}) for step in range(1, 101)]
+    )
+    return lambda: evaluate(next(moved), catalogue).money.value
 
 
 def cost_chain(name: str = "chat-assistant") -> Callable[[], CostDraws]:
@@ -176,6 +185,8 @@ def main() -> None:
         (f"whole plan {name}", timed(whole_plan(name), 100), LIMITS_S["whole plan"])
         for name in EXAMPLES
     ]
+    path = "demand.prompt_cv2"
+    rows.append((f"the same, {path} moved", timed(whole_plan(EXAMPLES[0], path), 100), None))
     rows.append(("10,000 cost draws", timed(cost_chain(), 10), LIMITS_S["10,000 cost draws"]))
     for model in ("meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"):
         times = timed(candidates(model), 5)

@@ -50,6 +50,7 @@ NOT_SHOWN = {
     "start-here": {"description"},
 }
 FRAME = {
+    "behind",
     "can_redo",
     "can_undo",
     "charts",
@@ -1087,3 +1088,17 @@ def test_every_corner_of_cost_says_something(changes: dict[str, Any]) -> None:
     assert not re.search(r"\b(nan|inf|None %)\b|without end", said)
     shown = {path: hint for path, hint in frame["hints"].items() if path in MONEY}
     assert shown and not any("unknown" in hint for hint in shown.values())
+
+
+def test_charts_out_of_sight_wait_until_the_sliders_rest() -> None:
+    dashboard = own_rent_or_call()
+    sent: list[dict[str, Any]] = []
+    dashboard.send = lambda content, buffers=None: sent.append(content)
+    change = {"kind": "set", "path": "demand.users", "value": 900}
+    dashboard.receive({**change, "seq": 1, "seen": ["cash", 3, "no such chart"]})
+    assert set(sent[-1]["charts"]) == {"cash"} and sent[-1]["behind"]
+    dashboard.receive({"kind": "rest", "seq": 2})
+    assert not sent[-1]["behind"] and "cash" not in sent[-1]["charts"]
+    assert {"crossing", "power", "parts"} <= set(sent[-1]["charts"])
+    dashboard.receive({**change, "value": 950, "seq": 3})
+    assert not sent[-1]["behind"] and {"cash", "parts"} <= set(sent[-1]["charts"])

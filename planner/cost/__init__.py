@@ -43,6 +43,7 @@ from planner.cost.licences import core_licence_usd, gpu_licence_usd, licensed_co
 from planner.cost.lines import (
     MONTHS,
     Line,
+    by_timing,
     crossing_months,
     discount_factors,
     monthly_usd,
@@ -50,7 +51,14 @@ from planner.cost.lines import (
     total_usd,
 )
 from planner.cost.monitoring import monitoring_lines
-from planner.cost.own import OwnedFleet, own_lines, purchases, residual_fraction
+from planner.cost.own import (
+    OwnedFleet,
+    fleet_lines,
+    own_lines,
+    place_lines,
+    purchases,
+    residual_fraction,
+)
 from planner.cost.pricebook import (
     DRAWS,
     PriceBook,
@@ -90,6 +98,7 @@ __all__ = [
     "breakeven_tokens_per_month",
     "breakeven_utilisation",
     "breakeven_years_at_duty",
+    "by_timing",
     "burst_hours",
     "capital_recovery_factor",
     "core_licence_usd",
@@ -110,6 +119,8 @@ __all__ = [
     "months_of_hours",
     "offer_price",
     "own_lines",
+    "place_lines",
+    "fleet_lines",
     "per_unit",
     "positions",
     "present_usd",

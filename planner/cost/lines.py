@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.catalogue import Basis
+from planner.catalogue import Basis, weakest
 
 Array = Any
 
@@ -34,6 +34,33 @@ class Line:
     prices: tuple[str, ...]
     """Ids of the prices that it depends on."""
     basis: Basis
+
+
+def by_timing(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """The lines added up into one for each time of payment: what sums need, and no more.
+
+    .. math:: c_t = \\sum_{lines\\ paid\\ at\\ t} c
+
+    Parameters
+    ----------
+    lines : sequence of Line
+
+    Returns
+    -------
+    tuple of Line
+        At most three; their prices are left out [USD].
+
+    Source: bookkeeping.
+
+    >>> one = Line("a", "A", "a", np.array([1.0, 2.0]), "monthly", (), Basis.ASSUMED)
+    >>> [line.usd.tolist() for line in by_timing([one, one])]
+    [[2.0, 4.0]]
+    """
+    found: dict[str, np.ndarray] = {}
+    for line in lines:
+        found[line.timing] = found[line.timing] + line.usd if line.timing in found else line.usd
+    basis = weakest(*(line.basis for line in lines))
+    return tuple(Line(when, when, when, usd, when, (), basis) for when, usd in found.items())
 
 
 def total_usd(lines: Sequence[Line]) -> Array:

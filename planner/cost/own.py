@@ -7,6 +7,7 @@ at the end of the horizon for what its age leaves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,34 @@ def own_lines(fleet: OwnedFleet, book: PriceBook) -> tuple[Line, ...]:
     >>> float(next(line for line in lines if line.id == "power").usd[0, 0])
     6000.0
     """
+    return (*fleet_lines(fleet, book), *place_lines(fleet, book))
+
+
+def fleet_lines(fleet: OwnedFleet, book: PriceBook) -> tuple[Line, ...]:
+    """What owning costs wherever the hosts stand: hardware, licences, support, people, resale.
+
+    .. math:: C = \\sum (hardware + licences + support + people + spares - resale)
+
+    Parameters
+    ----------
+    fleet : OwnedFleet
+    book : PriceBook
+
+    Returns
+    -------
+    tuple of Line
+        [USD] in each year; draws along the first axis.
+
+    Source: as :func:`own_lines`.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> one = np.ones(1)
+    >>> fleet = OwnedFleet(one, 8, "h100-sxm-80gb", "hgx", 2, 32, "vcf", True, 10.0, "local",
+    ...     one, one, one, 0.5, 5, "own-room/space", "electricity/us")
+    >>> lines = fleet_lines(fleet, PriceBook(load_catalogue().prices, draws=0))
+    >>> [float(line.usd[0, 0]) for line in lines if line.id in ("nvaie", "staff", "platform")]
+    [25200.0, 36000.0, 87500.0]
+    """
     hosts = np.asarray(fleet.hosts, dtype=float)
     gpus = hosts * fleet.gpus_per_host
     gpu, chassis = f"gpu/{fleet.gpu}", f"host/{fleet.host_kind}"
@@ -166,10 +195,7 @@ def own_lines(fleet: OwnedFleet, book: PriceBook) -> tuple[Line, ...]:
     network = "network/hardware-fraction"
     hardware = (gpu, chassis)
 
-    def line(name: str, label: str, part: str, usd: Array, when: str, *prices: str) -> Line:
-        basis = weakest(fleet.basis, book.basis(*prices))
-        return Line(name, label, part, np.asarray(usd, dtype=float), when, prices, basis)
-
+    line = partial(_line, fleet, book)
     lines = [
         line("gpus", "GPUs", "hardware", bought * fleet.gpus_per_host * book[gpu], "start", gpu),
         line("hosts", "Hosts without GPUs", "hardware", bought * book[chassis], "start", chassis),
@@ -215,6 +241,64 @@ def own_lines(fleet: OwnedFleet, book: PriceBook) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def place_lines(fleet: OwnedFleet, book: PriceBook) -> tuple[Line, ...]:
+    """What depends on where the owned hosts stand: electricity and space.
+
+    .. math:: C = E\\, p_{kWh} + 12\\, P\\, p_{kW}
+
+    Parameters
+    ----------
+    fleet : OwnedFleet
+    book : PriceBook
+
+    Returns
+    -------
+    tuple of Line
+        [USD] in each year; draws along the first axis.
+
+    Source: definitions; space and cooling plant are rented by the kilowatt of IT power.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> one = np.ones(1)
+    >>> fleet = OwnedFleet(one, 8, "h100-sxm-80gb", "hgx", 2, 32, "plain", False, 10.0, "local",
+    ...     one, 10.0 * one, one, None, 5, "colocation/space", "colocation/space")
+    >>> lines = place_lines(fleet, PriceBook(load_catalogue().prices, draws=0))
+    >>> round(float(lines[1].usd[0, 0]), 1)
+    23512.8
+    """
+    power = fleet.facility_kwh * book[fleet.electricity]
+    space = 12.0 * fleet.it_kw * book[fleet.space]
+    return (
+        _line(
+            fleet,
+            book,
+            "power",
+            "Electricity, cooling included",
+            "power",
+            power,
+            "monthly",
+            fleet.electricity,
+        ),
+        _line(
+            fleet, book, "space", "Space and cooling plant", "space", space, "monthly", fleet.space
+        ),
+    )
+
+
+def _line(
+    fleet: OwnedFleet,
+    book: PriceBook,
+    name: str,
+    label: str,
+    part: str,
+    usd: Array,
+    when: str,
+    *prices: str,
+) -> Line:
+    basis = weakest(fleet.basis, book.basis(*prices))
+    return Line(name, label, part, np.asarray(usd, dtype=float), when, prices, basis)
+
+
 def _storage_and_racks(fleet: OwnedFleet, book: PriceBook, line: Any) -> list[Line]:
     exists = (np.asarray(fleet.hosts) > 0).astype(float)
     raw = exists * raw_storage_tb(fleet.storage_tb, fleet.storage_scheme)
@@ -231,7 +315,7 @@ def _storage_and_racks(fleet: OwnedFleet, book: PriceBook, line: Any) -> list[Li
 
 
 def _running(fleet: OwnedFleet, book: PriceBook, gpus: np.ndarray, line: Any) -> list[Line]:
-    """Licences, power, space and people."""
+    """Licences and people."""
     lines = []
     if fleet.platform != "plain":
         name = PLATFORMS[fleet.platform]
@@ -257,14 +341,6 @@ def _running(fleet: OwnedFleet, book: PriceBook, gpus: np.ndarray, line: Any) ->
     fte = (gpus > 0) * (np.maximum(gpus * book[rate], book[least]) if counted else fleet.staff_fte)
     return [
         *lines,
-        line(
-            "power", "Electricity, cooling included", "power",
-            fleet.facility_kwh * book[fleet.electricity], "monthly", fleet.electricity,
-        ),
-        line(
-            "space", "Space and cooling plant", "space",
-            12.0 * fleet.it_kw * book[fleet.space], "monthly", fleet.space,
-        ),
         line(
             "staff", "People who run it", "people", fte * book[people], "monthly",
             *((people, rate, least) if counted else (people,)),

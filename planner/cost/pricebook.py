@@ -34,6 +34,7 @@ class PriceBook:
     """Draws beside the nominal price [1]."""
     seed: int = 0
     _drawn: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _bases: dict[tuple[str, ...], Basis] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -113,7 +114,10 @@ class PriceBook:
         Basis
             Not a quantity [1].
         """
-        return weakest(Basis.DERIVED, *(self.price(name).source.basis for name in names))
+        if names not in self._bases:
+            bases = (self.price(name).source.basis for name in names)
+            self._bases[names] = weakest(Basis.DERIVED, *bases)
+        return self._bases[names]
 
 
 def _drawn(name: str, low: float, value: float, high: float, draws: int, seed: int) -> np.ndarray:
@@ -275,7 +279,8 @@ def api_prices(one: ApiPrice) -> tuple[Price, ...]:
     Source: the API price's own.
 
     >>> from planner.catalogue import load_catalogue
-    >>> [p.id.rsplit("/", 1)[1] for p in api_prices(load_catalogue().api_prices["openai/gpt-5"])]
+    >>> api = load_catalogue().api_prices["groq/gpt-oss-120b"]
+    >>> [price.id.rsplit("/", 1)[1] for price in api_prices(api)]
     ['input', 'cached', 'output']
     """
     known = one.cached_input == one.cached_input

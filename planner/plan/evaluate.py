@@ -27,10 +27,10 @@ from planner.memory import (
     weight_format,
 )
 from planner.plan.choice import Choice
+from planner.plan.kept import kept_serving_plan
 from planner.plan.memory_records import FitPlan, MemoryPlan
 from planner.plan.money import money
 from planner.plan.records import LayoutTable, OptionTable, Plan
-from planner.plan.serving import serving_plan
 from planner.scenario import Scenario
 from planner.units import format_gib, plural
 
@@ -75,7 +75,7 @@ def evaluate(scenario: Scenario, catalogue: Catalogue) -> Plan:
     exact = choice.replica(gpu, stored, layouts.only(best))
     fit = replace(fit, capacity_tokens=float(exact.capacity_tokens[0]))
     memory_plan = _memory_plan(choice, exact, fit)
-    speed = cache(lambda: serving_plan(choice, catalogue))
+    speed = cache(lambda: kept_serving_plan(choice, catalogue))
     return Plan(
         scenario=scenario,
         model=choice.model,

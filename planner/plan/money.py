@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -30,19 +31,17 @@ _TAIL = 0.1
 """Share of the draws that have the speed of either end of its 80 % range."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Money:
     """Everything about energy, cost and value of one plan."""
 
+    setting: Setting = field(repr=False)
     energy: EnergyPlan
     cost: CostPlan
-    value: ValuePlan
     venues: tuple[Venue, ...]
     """Every way to run it, those that policy rules out included."""
     compared: Compared
     """Unit costs by draw, from which pictures of break-even are drawn."""
-    worthwhile: Worthwhile | None
-    """The value's months, levers and kill line; None when nothing is allowed."""
     here: Installation | None
     """The owned installation; None when no number of GPUs serves."""
     book: PriceBook
@@ -51,6 +50,18 @@ class Money:
     log_months: float
     """For which rules ask logs to be kept [month]."""
     bases: dict[str, Basis]
+
+    @cached_property
+    def worthwhile(self) -> Worthwhile | None:
+        """The value's months, levers and kill line; None when nothing is allowed. Computed when
+        first asked for."""
+        best = self.compared.best
+        return worthwhile(self.setting, best) if best is not None else None
+
+    @property
+    def value(self) -> ValuePlan:
+        """What it brings against what it costs."""
+        return self.worthwhile.answers if self.worthwhile else _no_value()
 
     def venue(self, name: str) -> Venue:
         """The way with this id.
@@ -105,14 +116,12 @@ def money(choice: Choice, catalogue: Catalogue, serving: Serving, draws: int = D
     setting = setting_of(choice, catalogue, serving, draws)
     ways = venues(setting)
     beside = compared(setting, ways)
-    worth = worthwhile(setting, beside.best) if beside.best is not None else None
     return Money(
+        setting=setting,
         energy=energy_answers(choice, catalogue, serving, setting.here, setting.book),
         cost=_cost_answers(setting, beside),
-        value=worth.answers if worth else _no_value(),
         venues=ways,
         compared=beside,
-        worthwhile=worth,
         here=setting.here,
         book=setting.book,
         requests=setting.requests,

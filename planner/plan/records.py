@@ -161,7 +161,7 @@ class Plan:
 
         >>> from planner import Scenario, evaluate, load_catalogue
         >>> sorted(evaluate(Scenario(), load_catalogue()).to_dict())[:4]
-        ['bases', 'computed_as', 'cost', 'demand']
+        ['bases', 'books', 'computed_as', 'cost']
         """
         return {
             "scenario": self.scenario.to_dict(),

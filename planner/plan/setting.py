@@ -12,10 +12,12 @@ import numpy as np
 
 from planner.catalogue import ApiPrice, Basis, Catalogue, CloudOffer, find_venue
 from planner.cost import (
+    InstanceHours,
     Line,
     PriceBook,
     RentedLoad,
     band,
+    by_timing,
     monitoring_lines,
     monthly_usd,
     present_usd,
@@ -51,6 +53,10 @@ class Setting:
 
     judged: dict[tuple, tuple[Gate, ...]] = field(default_factory=dict, repr=False, compare=False)
     """Places whose rules were looked at: many offers share one."""
+    hardware: dict[str, tuple[Line, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """What owning costs wherever the hosts stand."""
+    hours: dict[tuple, InstanceHours] = field(default_factory=dict, repr=False, compare=False)
+    """Instance-hours by size and scheme."""
 
     @cached_property
     def load(self) -> RentedLoad:
@@ -117,7 +123,7 @@ class Venue:
     @property
     def total_usd(self) -> np.ndarray:
         """Over the horizon: as priced first, then by draw."""
-        return self._kept("total", lambda: np.atleast_1d(total_usd(self.lines)))
+        return self._kept("total", lambda: np.atleast_1d(total_usd(self._sums)))
 
     def months_usd(self, years: int) -> np.ndarray:
         """Paid now and at each month's end, draws along the first axis.
@@ -130,7 +136,7 @@ class Venue:
         -------
         array
         """
-        return self._kept("months", lambda: np.atleast_2d(monthly_usd(self.lines, years)))
+        return self._kept("months", lambda: np.atleast_2d(monthly_usd(self._sums, years)))
 
     def present_usd(self, rate: float, years: int) -> np.ndarray:
         """In today's money: as priced first, then by draw.
@@ -144,7 +150,7 @@ class Venue:
         -------
         array
         """
-        return self._kept("present", lambda: np.atleast_1d(present_usd(self.lines, rate, years)))
+        return self._kept("present", lambda: np.atleast_1d(present_usd(self._sums, rate, years)))
 
     def to_dict(self) -> dict[str, Any]:
         """The way as plain data, for JSON.
@@ -189,7 +195,11 @@ class Venue:
             ],
         }
 
-    def _kept(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    @property
+    def _sums(self) -> tuple[Line, ...]:
+        return self._kept("sums", lambda: by_timing(self.lines))
+
+    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self.cache:
             self.cache[name] = make()
         return self.cache[name]

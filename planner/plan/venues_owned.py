@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planner.catalogue import find_grid
-from planner.cost import OwnedFleet, own_lines
+from planner.cost import OwnedFleet, fleet_lines, place_lines
 from planner.energy import carbon_kg
 from planner.errors import MissingData
 from planner.plan.growth import NOMINAL
@@ -41,7 +41,11 @@ def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
     rest = f"; {format_number(idle)} of {format_number(hosts * per_host)} GPUs are not needed"
     fleet = _fleet(setting, name)
     try:
-        lines = (*own_lines(fleet, setting.book), *setting.monitoring)
+        # The same hardware in either place.
+        if "lines" not in setting.hardware:
+            setting.hardware["lines"] = fleet_lines(fleet, setting.book)
+        here = place_lines(fleet, setting.book)
+        lines = (*setting.hardware["lines"], *here, *setting.monitoring)
     except MissingData as error:
         return without(venue, str(error))
     grid = find_grid(setting.catalogue.grids, setting.choice.scenario.site.country)

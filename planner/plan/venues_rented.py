@@ -114,14 +114,7 @@ def _rented(
         burst, committed = _by_the_hour(setting, offer), offer
         if burst is None:
             return without(venue, "The committed instance is not offered by the hour.")
-    scheme = "committed" if tier.startswith("committed") else tier
-    hours = instance_hours(
-        setting.load,
-        offer.gpus,
-        "mixed" if committed else "committed" if scheme == "committed" else "on-demand",
-        setting.book.price(f"cloud/{offer.id}").value,
-        setting.book.price(f"cloud/{burst.id}").value,
-    )
+    hours = _hours(setting, tier, offer, burst)
     lines = rented_lines(setting.load, hours, setting.book, burst, committed, setting.ends)
     return replace(
         venue,
@@ -133,6 +126,18 @@ def _rented(
         country=offer.country,
         **_energy(setting, offer, hours),
     )
+
+
+def _hours(setting: Setting, tier: str, offer: CloudOffer, burst: CloudOffer) -> InstanceHours:
+    """Whole instances of one size are as many in every tier that is paid for alike."""
+    scheme = "committed" if tier.startswith("committed") else tier
+    if scheme == "mixed":
+        prices = (setting.book.price(f"cloud/{one.id}").value for one in (offer, burst))
+        return instance_hours(setting.load, offer.gpus, "mixed", *prices)
+    scheme = "committed" if scheme == "committed" else "on-demand"
+    if (offer.gpus, scheme) not in setting.hours:
+        setting.hours[offer.gpus, scheme] = instance_hours(setting.load, offer.gpus, scheme)
+    return setting.hours[offer.gpus, scheme]
 
 
 def _by_the_hour(setting: Setting, committed: CloudOffer) -> CloudOffer | None:

@@ -322,13 +322,16 @@ def value_of_one_more_task(values: TaskValues) -> Any:
 
 def _check(values: TaskValues, tasks: Any) -> None:
     """Nothing negative, and shares of a whole no larger than it."""
-    numbers = {one.name: getattr(values, one.name) for one in fields(values)}
+    numbers = {name: getattr(values, name) for name in TaskValues.__slots__}
     for name, number in {**numbers, "tasks": tasks}.items():
         whole = name.endswith("_fraction") and name != "burden_fraction"
-        allowed = np.asarray(number, dtype=float) >= 0.0
-        if whole:
-            allowed &= np.asarray(number, dtype=float) <= 1.0
-        if not np.all(allowed):
+        most = 1.0 if whole else np.inf
+        if isinstance(number, int | float):
+            allowed = 0.0 <= number <= most
+        else:
+            given = np.asarray(number, dtype=float)
+            allowed = bool(((given >= 0.0) & (given <= most)).all())
+        if not allowed:
             field = "demand" if name == "tasks" else f"value.{name}"
             raise InvalidScenario(
                 f"{field} must be {'from 0 to 1' if whole else '0 or more'}; mend the number "

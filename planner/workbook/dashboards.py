@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,7 @@ class Dashboard(anywidget.AnyWidget):
         answer: Callable[..., None] | None = {
             "hello": self._hello,
             "set": self._set,
+            "rest": self._rest,
             "undo": self._undo,
             "redo": self._redo,
             "reset": self._reset,
@@ -184,8 +185,16 @@ class Dashboard(anywidget.AnyWidget):
             logging.getLogger(__name__).exception("request failed")
             self._send_frame(seq, error=BUG)
 
-    def _send_frame(self, seq: int, *, notice: str = "", error: str = "", path: str = "") -> None:
-        frame = self.panels.frame(seq, notice)
+    def _send_frame(
+        self,
+        seq: int,
+        *,
+        notice: str = "",
+        error: str = "",
+        path: str = "",
+        seen: Collection[str] | None = None,
+    ) -> None:
+        frame = self.panels.frame(seq, notice, seen)
         if error:
             frame["error"] = {"text": error, "path": path}
         self.send(frame)
@@ -203,6 +212,12 @@ class Dashboard(anywidget.AnyWidget):
         dragging = self._last_change[0] == path and now - self._last_change[1] < ONE_DRAG_S
         self._last_change = (path, now)
         self.state.change(path, _whole(value), dragging=dragging)
+        seen = request.get("seen")
+        known = {one for one in seen if isinstance(one, str)} if isinstance(seen, list) else None
+        self._send_frame(seq, seen=known)
+
+    def _rest(self, request: dict[str, Any], seq: int) -> None:
+        """The sliders rest: what was out of sight while they moved."""
         self._send_frame(seq)
 
     def _undo(self, request: dict[str, Any], seq: int) -> None:

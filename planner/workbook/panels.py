@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from planner.catalogue import Catalogue, age_days
@@ -73,7 +73,7 @@ class Panels:
         self.on_demand = OnDemand(state)
         self._sent: dict[str, Any] = {}
 
-    def frame(self, seq: int, notice: str = "") -> Frame:
+    def frame(self, seq: int, notice: str = "", seen: Collection[str] | None = None) -> Frame:
         """Everything that the page shows now.
 
         Parameters
@@ -82,6 +82,9 @@ class Panels:
             Number of the request that this answers.
         notice : str
             A sentence that is not an error, for example after an upload.
+        seen : collection of str, optional
+            Charts in sight; the others wait, and the frame says that it is ``behind``. By default
+            all are sent.
 
         Returns
         -------
@@ -90,11 +93,12 @@ class Panels:
         state = self.state
         return {
             "kind": "frame",
+            "behind": seen is not None and not set(self.charts) <= set(seen),
             "seq": seq,
             "values": _values(state.scenario),
             "hints": self._hints(),
             "headlines": self._headlines(),
-            "charts": self._changed_charts(),
+            "charts": self._changed_charts(seen),
             "error": {"text": state.error, "path": state.error_path} if state.error else None,
             "notice": notice or None,
             "can_undo": state.can_undo,
@@ -123,11 +127,12 @@ class Panels:
         hints = live_hints(self.state.plan, self.topics)
         return dict.fromkeys(hints, "") if self.state.stale else hints
 
-    def _changed_charts(self) -> dict[str, Any]:
+    def _changed_charts(self, seen: Collection[str] | None) -> dict[str, Any]:
         plan, catalogue = self.state.plan, self.state.catalogue
-        words = captions(plan, catalogue, [name for name in self.charts if name in CHARTS])
+        names = [name for name in self.charts if seen is None or name in seen]
+        words = captions(plan, catalogue, [name for name in names if name in CHARTS])
         drawn = {}
-        for name in self.charts:
+        for name in names:
             chart = (
                 {**CHARTS[name](plan, catalogue), "caption": words[name]}
                 if name in CHARTS

@@ -14,6 +14,7 @@ class App {
       reply: (reply, buffers) => this.#reply(reply, buffers),
       quiet: (on) => { this.status.working.hidden = !on; },
       lost: (on) => this.#lost(on),
+      seen: () => [...this.charts.values()].filter((chart) => chart.visible || (chart.light && chart.near)).map((chart) => chart.def.id),
     });
     this.why = new WhyPanel(this);
     this.#build();
@@ -70,6 +71,7 @@ class App {
     this.#showHeadlines(frame.headlines);
     this.#showState(frame);
     this.fresh = new Set(frame.fresh || []);
+    this.behind = Boolean(frame.behind);
     for (const [id, panel] of this.panels) panel.frame(this.fresh.has(id));
     for (const [id, spec] of Object.entries(frame.charts || {})) this.charts.get(id)?.accept(spec);
     this.root.dataset.ready = "true";
@@ -89,14 +91,16 @@ class App {
     const all = [...this.charts.values()];
     const due = all.filter((chart) => chart.due && (chart.visible || chart.light));
     const later = all.filter((chart) => chart.due && !due.includes(chart));
-    this.root.toggleAttribute("data-behind", later.length > 0);
+    const behind = later.length > 0 || this.behind;
+    this.root.toggleAttribute("data-behind", behind);
     const rest = () => {
       if (this.wire.flight) return (this.resting = setTimeout(rest, REST_MS)); // a step is under way
-      this.root.toggleAttribute("data-behind", false);
+      this.root.toggleAttribute("data-behind", this.behind);
+      if (this.behind) this.wire.ask("rest");
       for (const chart of later) if (chart.due) chart.paint(this.plotly, this.theme());
       return undefined;
     };
-    if (later.length) this.resting = setTimeout(rest, REST_MS);
+    if (behind) this.resting = setTimeout(rest, REST_MS);
     return Promise.all(due.map((chart) => chart.paint(this.plotly, this.theme()))).then(() => {
       if (due.length && !this.root.dataset.charts) {
         this.root.dataset.charts = "drawn";

@@ -6,7 +6,7 @@ let lastSeq = 0; // one count for all views of a model, so that answers sort
 class Wire {
   constructor(model, on) {
     this.model = model;
-    this.on = on; // {frame, reply, quiet, lost}
+    this.on = on; // {frame, reply, quiet, lost, seen}
     this.queue = [];
     this.flight = null;
     this.receive = (content, buffers) => this.#receive(content, buffers);
@@ -43,6 +43,7 @@ class Wire {
   #pump() {
     if (this.flight || !this.queue.length) return;
     const { bytes, ...request } = { ...this.queue.shift(), seq: ++lastSeq };
+    if (request.kind === "set") request.seen = this.on.seen?.(); // what is out of sight can wait
     this.flight = { seq: request.seq, path: request.path, since: performance.now() };
     this.model.send(request, undefined, bytes ? [bytes] : []);
   }
