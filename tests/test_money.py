@@ -463,3 +463,24 @@ def test_draws_are_the_same_for_the_same_seed_and_hold_the_band() -> None:
             # 80 % by 128 draws against 2,000 others.
             assert 0.68 < inside < 0.92, name
     assert one.cheapest_fraction().sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", ["cheapest", "own", "rent", "call"])
+def test_a_total_of_money_is_explained_by_its_bill(kind: str) -> None:
+    plan = plan_of()
+    told = explain(plan, f"cost.{kind}_usd")
+    found = plan.money.compared
+    way = found.best if kind == "cheapest" else getattr(found, kind)
+    assert [line.label for line in told.bill] == [line.label for line in way.lines]
+    assert all(line.prices and line.as_of for line in told.bill)
+    assert all(line.label in str(told) and line.value in str(told) for line in told.bill)
+    assert not explain(plan, "cost.usd_per_request").bill
+
+
+def test_a_bill_says_which_price_is_the_users_own() -> None:
+    (line,) = [
+        one
+        for one in explain(quoted({"licence/vcf": 210.0}), "cost.own_usd").bill
+        if one.label == "Platform licence"
+    ]
+    assert "VMware Cloud Foundation: 210 USD/core/year (your quote)" in line.prices

@@ -12,6 +12,7 @@ from typing import Any
 from planner.catalogue import Basis, Source
 from planner.cost import Currency
 from planner.errors import MissingData
+from planner.plan.bill import BillLine, bill_of
 from planner.plan.cost_records import CostPlan
 from planner.plan.demand_plan import DemandPlan
 from planner.plan.energy_records import EnergyPlan
@@ -118,6 +119,8 @@ class Explanation:
     inputs: tuple[Input, ...]
     term: str
     basis: Basis
+    bill: tuple[BillLine, ...] = ()
+    """Lines of the total, where it is one of money."""
 
     def __str__(self) -> str:
         lines = [
@@ -131,6 +134,10 @@ class Explanation:
             f"  - {one.name}: {one.value} ({one.source}{', ' + one.as_of if one.as_of else ''}; "
             f"{one.basis.words})"
             for one in self.inputs
+        ]
+        lines += [
+            f"  + {one.label}: {one.value} ({one.prices}; since {one.as_of}; {one.basis.words})"
+            for one in self.bill
         ]
         return "\n".join(lines)
 
@@ -184,6 +191,7 @@ def explain(plan: Plan, path: str) -> Explanation:
         inputs=inputs,
         term=metadata["term"],
         basis=plan.basis(path),
+        bill=bill_of(plan, path),
     )
 
 

@@ -187,6 +187,17 @@ def why(plan: Plan, path: str, catalogue: Catalogue) -> dict[str, Any]:
                 "why": one.path if one.path in answers else "",
             }
             for one in told.inputs
+        ]
+        + [
+            {
+                "name": line.label,
+                "value": line.value,
+                "source": line.prices,
+                "as_of": line.as_of,
+                "basis": line.basis.words,
+                "why": "",
+            }
+            for line in told.bill
         ],
         "terms": _terms([told.term], catalogue),
         "basis": told.basis.words,
