@@ -11,7 +11,7 @@ from planner.errors import MissingData
 from planner.plan.growth import NOMINAL
 from planner.plan.power import W_PER_KW
 from planner.plan.setting import Setting, Venue, gates_of, without
-from planner.units import format_number
+from planner.units import format_number, plural
 
 
 def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
@@ -35,10 +35,6 @@ def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
     venue = Venue(name, "own", label, "", "own", gates=passed, country=country)
     if setting.here is None:
         return without(venue, setting.reason)
-    hosts = float(setting.here.hosts[NOMINAL, 0])
-    per_host = setting.choice.scenario.deployment.gpus_per_host
-    idle = hosts * per_host - float(setting.serving.supply.gpus[NOMINAL, 0])
-    rest = f"; {format_number(idle)} of {format_number(hosts * per_host)} GPUs are not needed"
     fleet = _fleet(setting, name)
     try:
         # The same hardware in either place.
@@ -52,12 +48,23 @@ def owned(setting: Setting, name: str, label: str, facts: str) -> Venue:
     kwh = float(fleet.facility_kwh[0, 0])
     return replace(
         venue,
-        detail=f"{hosts:,.0f} hosts with {per_host} × {setting.choice.gpu.label}"
-        + (rest if idle else ""),
+        detail=_detail(setting),
         lines=lines,
         kwh_per_year=kwh,
         carbon_kg_per_year=float(carbon_kg(kwh, grid.gco2e_per_kwh)),
     )
+
+
+def _detail(setting: Setting) -> str:
+    """Hosts of the first year, as predicted, and which of their GPUs the load does not need."""
+    scenario, hosts = setting.choice.scenario, float(setting.here.hosts[NOMINAL, 0])
+    per_host, spare = scenario.deployment.gpus_per_host, scenario.site.spare_hosts
+    needed = float(setting.serving.supply.gpus[NOMINAL, 0])
+    idle = (hosts - spare) * per_host - needed
+    words = f"{plural(int(hosts), 'host')} with {per_host} × {setting.choice.gpu.label}"
+    if spare:
+        words += f", {spare} of them spare"
+    return words + (f"; {format_number(idle)} GPUs more than the load needs" if idle else "")
 
 
 def _fleet(setting: Setting, place: str) -> OwnedFleet:

@@ -208,8 +208,10 @@ class Dashboard(anywidget.AnyWidget):
         path, value = request.get("path"), request.get("value")
         if path not in FIELDS:
             raise InvalidScenario("The page changed a field that a scenario does not have.")
-        now = time.monotonic()
-        dragging = self._last_change[0] == path and now - self._last_change[1] < ONE_DRAG_S
+        at = request.get("at")
+        now = at / 1e3 if isinstance(at, int | float) else time.monotonic()
+        since = now - self._last_change[1]
+        dragging = self._last_change[0] == path and 0.0 <= since < ONE_DRAG_S
         self._last_change = (path, now)
         self.state.change(path, _whole(value), dragging=dragging)
         seen = request.get("seen")

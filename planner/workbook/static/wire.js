@@ -18,8 +18,9 @@ class Wire {
     // Newer values replace waiting ones, but never jump over an undo in between.
     const barrier = this.queue.findLastIndex((q) => q.kind !== "set");
     const waiting = this.queue.find((q, i) => i > barrier && q.path === path);
-    if (waiting) waiting.value = value;
-    else this.queue.push({ kind: "set", path, value });
+    const at = Math.round(performance.now()); // when it was moved, however late it arrives
+    if (waiting) Object.assign(waiting, { value, at });
+    else this.queue.push({ kind: "set", path, value, at });
     this.#pump();
   }
 
