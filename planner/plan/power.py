@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.catalogue import Basis, Catalogue, HostKind, host_kind_for, weakest
+from planner.catalogue import QUANTITIES, Basis, Catalogue, HostKind, host_kind_for, weakest
 from planner.cost import whole_hosts
 from planner.energy import (
     ReplicaEnergy,
@@ -134,6 +134,7 @@ def _replica(
         serving.demand.answer_tokens,
         catalogue.energy_efficiencies,
         cap_fraction,
+        tuple(found.factors[QUANTITIES.index("throughput")]),
     )
 
 
