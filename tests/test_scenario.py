@@ -53,11 +53,31 @@ TEXT_LIMITS = {
     "finance.api": (1, 200),
 }
 DATES = st.just("") | st.dates().map(str)
+
+
+def _rows(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Rows of a table: names that differ, and some of the other fields."""
+    name = st.text("abcdefgh ", min_size=1, max_size=20).filter(str.strip)
+    row = st.fixed_dictionaries({"name": name}, optional=fields)
+    return st.lists(row, max_size=3, unique_by=lambda one: one["name"].strip())
+
+
 OTHERS = {
     "finance.currency": st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=3),
     "finance.currency_as_of": DATES,
     "finance.quotes_as_of": DATES,
     "finance.quotes": st.dictionaries(st.text("abc/-1", min_size=1), st.floats(0, 1e9), max_size=3),
+    "portfolio.workloads": _rows(
+        shape=st.sampled_from(["serving", "batch", "training", "notebooks"]),
+        people=st.integers(1, 10_000),
+        dataset_tokens=st.floats(1e4, 1e14),
+        replicas_apart=st.booleans(),
+    ),
+    "portfolio.hosts": _rows(
+        gpus=st.sampled_from([1, 2, 8, 16]),
+        carving=st.sampled_from(["whole", "mig", "mps"]),
+        memory_gib=st.integers(32, 16384),
+    ),
 }
 """Fields whose own rules a schema does not tell."""
 LINK_LIMIT_CHARACTERS = 2_000
@@ -165,6 +185,15 @@ def test_a_variant_is_its_differences(scenario: Scenario) -> None:
         made = scenario.variant(variant.name)
         wanted = {**scenario.values(), **dict(variant.changes)}
         wanted.pop("title")
+        for path in ("portfolio.workloads", "portfolio.hosts"):
+            rows = dict(variant.changes).get(path, wanted[path])
+            found = getattr(made.portfolio, path.partition(".")[2])
+            assert len(found) == len(rows)
+            for row, given_row in zip(found, rows, strict=True):
+                # A variant names some fields of a row; the others keep their defaults.
+                given_fields = dict(given_row)
+                assert {name: getattr(row, name) for name in given_fields} == given_fields
+            wanted.pop(path)
         assert {path: made.values()[path] for path in wanted} == wanted
         assert made.title.endswith(f": {variant.name}")
         assert made.variants == ()
@@ -415,6 +444,7 @@ def test_every_field_is_documented(path: str, catalogue: Catalogue) -> None:
         "file",
         "switch",
         "quotes",
+        "rows",
     )
     assert not entry["term"] or entry["term"] in catalogue.glossary
     number = isinstance(entry["default"], int | float) or entry["integer"]

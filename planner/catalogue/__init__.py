@@ -23,6 +23,7 @@ from planner.catalogue.records import (
     weakest,
 )
 from planner.catalogue.sites import Grid, HostKind, PueRow, find_grid, host_kind_for
+from planner.catalogue.slices import SliceProfile
 from planner.catalogue.stacking import stack, take
 from planner.catalogue.traces import Trace, WeekShape, load_trace, trace_ids, week_shapes
 from planner.catalogue.venues import (
@@ -58,6 +59,7 @@ __all__ = [
     "PublishedCost",
     "PueRow",
     "QualityRow",
+    "SliceProfile",
     "Source",
     "StateGroup",
     "TIERS",

@@ -5,7 +5,7 @@ from planner.scenario.document import FIELDS, FILE_LIMIT_BYTES, SECTIONS, Scenar
 from planner.scenario.examples import EXAMPLES, load_example
 from planner.scenario.fields import Deployment, Scalar, Variant, Workload
 from planner.scenario.reading import one_line
-from planner.scenario.schema import field_schema
+from planner.scenario.schema import field_schema, row_schema
 from planner.scenario.service_level import ServiceLevelSection
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "field_schema",
     "load_example",
     "one_line",
+    "row_schema",
 ]

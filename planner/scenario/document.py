@@ -20,6 +20,7 @@ from planner.scenario.fields import Deployment, Scalar, Section, Variant, Worklo
 from planner.scenario.files import as_text, read_text, write_whole
 from planner.scenario.finance import FinanceSection
 from planner.scenario.policy import PolicySection
+from planner.scenario.portfolio import PortfolioSection
 from planner.scenario.reading import one_line, one_sentence, parse_document, unknown_key
 from planner.scenario.service_level import ServiceLevelSection
 from planner.scenario.site import SiteSection
@@ -57,6 +58,7 @@ class Scenario(Section):
     finance: FinanceSection = FinanceSection()
     value: ValueSection = ValueSection()
     policy: PolicySection = PolicySection()
+    portfolio: PortfolioSection = PortfolioSection()
     variants: Annotated[tuple[Variant, ...], Field(max_length=20)] = ()
 
     @field_validator("variants", mode="before")
@@ -387,6 +389,7 @@ SECTIONS: dict[str, type[Section]] = {
     "finance": FinanceSection,
     "value": ValueSection,
     "policy": PolicySection,
+    "portfolio": PortfolioSection,
 }
 """Each section by its name in a document."""
 FIELDS = tuple(Scenario().values())

@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 Scalar = bool | int | float | str | None
 Pairs = tuple[tuple[str, float], ...]
 """A field that is itself a mapping of names to numbers, frozen."""
+Rows = tuple[tuple[tuple[str, Scalar], ...], ...]
+"""A field that is a table, frozen: each row is a mapping of names to values."""
 
 
 def quantity(
@@ -324,18 +326,36 @@ class Variant(Section):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
-    changes: tuple[tuple[str, Scalar | Pairs], ...]
+    changes: tuple[tuple[str, Scalar | Pairs | Rows], ...]
 
     @field_validator("changes", mode="before")
     @classmethod
     def _from_mapping(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             raise ValueError("must be a mapping of field paths to values")
-        return tuple(
-            (key, tuple(one.items()) if isinstance(one, dict) else one)
-            for key, one in value.items()
-        )
+        return tuple((key, _frozen(one)) for key, one in value.items())
 
     @field_serializer("changes")
-    def _to_mapping(self, value: tuple[tuple[str, Scalar | Pairs], ...]) -> dict[str, Any]:
-        return {key: dict(one) if isinstance(one, tuple) else one for key, one in value}
+    def _to_mapping(self, value: tuple[tuple[str, Scalar | Pairs | Rows], ...]) -> dict[str, Any]:
+        return {key: _thawed(one) for key, one in value}
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(value.items())
+    if isinstance(value, list | tuple):
+        return tuple(tuple(row.items()) if isinstance(row, dict) else row for row in value)
+    return value
+
+
+def _thawed(value: Any) -> Any:
+    """Pairs are a mapping, rows a list of mappings; nothing at all is an empty mapping."""
+    if not isinstance(value, tuple):
+        return value
+    if value and all(isinstance(row, tuple) and _is_row(row) for row in value):
+        return [dict(row) for row in value]
+    return dict(value)
+
+
+def _is_row(row: tuple[Any, ...]) -> bool:
+    return all(isinstance(pair, tuple) and len(pair) == 2 for pair in row)

@@ -199,10 +199,12 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
     """
     words = {part for path in known for part in path.split(".")} | {"variants"}
     problem = error.errors(include_url=False)[0]
-    kind, context, given = problem["type"], problem.get("ctx", {}), problem.get("input")
+    kind, given = problem["type"], problem.get("input")
     location = [str(part) for part in problem["loc"] if str(part) in words]
-    path = ".".join(location) or "The scenario"
-    if kind in ("extra_forbidden", "invalid_key"):
+    place = path = ".".join(location) or "The scenario"
+    if len(problem["loc"]) > 2 and isinstance(problem["loc"][2], int):
+        path, place = ".".join(location[:2]), _row_of(problem)
+    if kind in ("extra_forbidden", "invalid_key") and place == path:
         parts = [str(part) for part in problem["loc"]]
         if kind == "invalid_key":
             parts[-1] = _shown(given)
@@ -214,8 +216,22 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
             "field paths and their values; see the shipped examples.",
             field=path,
         )
-    value = _shown(given)
-    allowed = {
+    if kind == "missing":
+        return InvalidScenario(f"{place} is missing; give it a value.", field=path)
+    return InvalidScenario(f"{place} is {_shown(given)}; {_allowed(problem)}.", field=path)
+
+
+def _row_of(problem: Any) -> str:
+    """Which row of a table, counted from one, and which of its fields."""
+    table, (row, *names) = problem["loc"][:2], problem["loc"][2:]
+    field = f": {one_line(names[0], 40)}" if names else ""
+    return f"{'.'.join(map(str, table))}, row {row + 1}{field}"
+
+
+def _allowed(problem: Any) -> str:
+    """What would be allowed where a value was refused."""
+    kind, context, given = problem["type"], problem.get("ctx", {}), problem.get("input")
+    words = {
         "greater_than_equal": f"it must be at least {format_number(context.get('ge', 0), 12)}",
         "less_than_equal": f"it must be at most {format_number(context.get('le', 0), 12)}",
         "int_type": "it must be a whole number"
@@ -237,5 +253,6 @@ def one_sentence(error: ValidationError, known: Iterable[str]) -> InvalidScenari
         "tuple_type": "it must be a list or a mapping of names to fields",
         # Validators of our own say what must be.
         "value_error": f"it {context.get('error', 'is not allowed there')}",
-    }.get(kind, "it is not allowed there; see the shipped examples")
-    return InvalidScenario(f"{path} is {value}; {allowed}.", field=path)
+        "extra_forbidden": "there is no such field in a row; see the shipped examples",
+    }
+    return words.get(kind, "it is not allowed there; see the shipped examples")
