@@ -46,6 +46,7 @@ UNITS: dict[str, str] = {
     "token": "token",
     "sequence": "one conversation in flight",
     "gpu": "one accelerator as the driver shows it",
+    "gpu h": "one accelerator for one hour",
     "parameter": "one weight of a model",
     "billion parameters": "1e9 weights of a model",
     "bit/weight": "bits stored per weight, scales included",

@@ -1,7 +1,9 @@
-"""Fits the models of speed and of power to ``data/calibration/serving.csv`` and ``energy.csv``.
+"""Fits the models of speed, power and training to the measurements in ``data/calibration/``.
 
     make calibrate                        # fit, cross-validate, write data/calibration/
     python scripts/calibrate.py --energy  # the energy alone, which takes seconds
+    python scripts/calibrate.py --training  # the speed of training alone, the same
+    python scripts/calibrate.py --training-memory  # the memory of fine-tuning alone
     python scripts/calibrate.py --check   # fit again and compare with what is written
 
 The numbers are rounded to four digits, so that the same measurements give the same files, byte for
@@ -22,20 +24,28 @@ from planner.calibration import (
     EnergyMeasurements,
     Fit,
     Measurements,
+    TrainingFit,
+    TrainingMeasurements,
     cross_validate,
     cross_validate_energy,
+    cross_validate_training,
     energy_range_factors,
     energy_scores,
+    finetune_tables,
     fit_energy,
     fit_first_token,
     fit_step,
+    fit_training,
     range_factors,
     read_energy,
     read_measurements,
+    read_training,
     scores,
+    training_range_factors,
+    training_scores,
 )
 from planner.calibration.csv_files import read_table, write_table
-from planner.catalogue import KINDS, Score
+from planner.catalogue import KINDS, TRAINING_KINDS, Catalogue, Score
 from planner.performance import Reference
 
 MEASURED = ("model", "gpu", "rows", "newest")
@@ -143,6 +153,65 @@ def calibrate_energy(folder: Path, reference: Reference) -> None:
     write_scores(folder / "energy_scores.csv", found)
 
 
+def training_terms_table(fit: TrainingFit) -> list[tuple[str, ...]]:
+    """Coefficients of training speed."""
+    return [(name, rounded(value)) for name, value in fit.coefficients.items()]
+
+
+def training_corrections_table(
+    fit: TrainingFit, measured: TrainingMeasurements
+) -> list[tuple[object, ...]]:
+    """What generations of GPUs, and models in a format, add."""
+    levels = measured.levels.items()
+    rows = Counter((level, str(one)) for level, values in levels for one in values)
+    return [(*key, f"{value:.4f}", rows[key]) for key, value in fit.corrections.items()]
+
+
+def training_measured_table(measured: TrainingMeasurements) -> list[tuple[object, ...]]:
+    """Which models, GPUs, formats and software were measured together, and until when."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row, *key in zip(
+        measured.rows, measured.names, measured.gpu, measured.formats, strict=True
+    ):
+        found.setdefault((*map(str, key), row["framework"]), []).append(row["as_of"])
+    return [(*key, len(dates), max(dates)) for key, dates in sorted(found.items())]
+
+
+def calibrate_training(folder: Path, catalogue: Catalogue) -> None:
+    """Fit, cross-validate and write every table of training speed."""
+    measured, left_out_rows = read_training(catalogue)
+    fit = fit_training(measured, measured.gpus > 0)
+    ranges, found = [], []
+    for left_out in ("nothing", *TRAINING_KINDS):
+        residuals = cross_validate_training(measured, left_out)
+        found += list(training_scores(residuals, measured))
+        if left_out in TRAINING_KINDS:
+            ranges += [
+                (quantity, left_out, rounded(low), rounded(high))
+                for quantity, (low, high) in training_range_factors(residuals).items()
+            ]
+    header = ("term", "coefficient")
+    write_table(folder / "training_terms.csv", header, training_terms_table(fit))
+    header = ("level", "key", "log_factor", "rows")
+    corrections = training_corrections_table(fit, measured)
+    write_table(folder / "training_corrections.csv", header, corrections)
+    header = ("model", "gpu", "format", "software", "rows", "newest")
+    write_table(folder / "training_measured.csv", header, training_measured_table(measured))
+    header = ("quantity", "kind", "low_factor", "high_factor")
+    write_table(folder / "training_ranges.csv", header, ranges)
+    write_table(folder / "training_exclusions.csv", ("id", "reason"), left_out_rows)
+    write_scores(folder / "training_scores.csv", found)
+
+
+def calibrate_training_memory(folder: Path, catalogue: Catalogue) -> None:
+    """Fit, cross-validate and write every table of fine-tuning memory."""
+    tables = finetune_tables(catalogue)
+    write_table(folder / "finetune_memory_fit.csv", ("term", "coefficient"), tables.terms)
+    header = ("id", "basis", "measured_bytes", "predicted_bytes", "left_out_bytes")
+    write_table(folder / "finetune_memory_rows.csv", header, tables.rows)
+    write_scores(folder / "finetune_memory_scores.csv", tables.scores)
+
+
 def write_scores(path: Path, found: list[Score]) -> None:
     """Write scores, and show the most important ones."""
     header = ("quantity", "left_out", "subset", "rows", "median", "mean", "bias", "coverage")
@@ -168,9 +237,13 @@ def check(folder: Path, reference: Reference) -> int:
     """Whether a new fit gives the written coefficients."""
     measured, (energy, _) = read_measurements(reference), read_energy(reference)
     fit = fit_energy(energy, reference, energy.step_s > 0)
-    tables = ("terms.csv", "energy_terms.csv")
+    training = read_training(reference.catalogue)[0]
+    tables = ("terms.csv", "energy_terms.csv", "training_terms.csv")
     written = [tuple(row.values()) for name in tables for row in read_table(folder / name)]
     again = [*terms_table(fits_of(measured, reference)), *energy_terms_table(fit)]
+    again += training_terms_table(fit_training(training, training.gpus > 0))
+    written += [tuple(row.values()) for row in read_table(folder / "finetune_memory_fit.csv")]
+    again += finetune_tables(reference.catalogue).terms
     for old, new in zip(written, again, strict=True):
         if old != new:
             print(f"{old} is now {new}")
@@ -192,16 +265,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--energy", action="store_true", help="fit the energy alone")
+    parser.add_argument("--training", action="store_true", help="fit the speed of training alone")
+    parser.add_argument("--training-memory", action="store_true", help="fit its memory alone")
     arguments = parser.parse_args()
     reference = Reference.of(load_catalogue())
     folder = Path(reference.catalogue.folder) / "calibration"
     if arguments.check:
         return check(folder, reference)
+    if arguments.training:
+        calibrate_training(folder, reference.catalogue)
+        return 0
+    if arguments.training_memory:
+        calibrate_training_memory(folder, reference.catalogue)
+        return 0
     if not arguments.energy:
         calibrate(folder, read_measurements(reference), reference)
         # Energy is scored at the speeds that were just written: read them, not the old ones.
         reference = Reference.of(load_catalogue(reference.catalogue.folder))
     calibrate_energy(folder, reference)
+    if not arguments.energy:
+        calibrate_training(folder, reference.catalogue)
+        calibrate_training_memory(folder, reference.catalogue)
     return 0
 
 

@@ -17,9 +17,45 @@ from planner.calibration.energy_validation import (
     energy_scores,
 )
 from planner.calibration.exclusions import read_excluded
+from planner.calibration.finetune_memory import (
+    LEFT_OUT,
+    FinetuneFit,
+    FinetuneMeasurements,
+    FinetuneTables,
+    cross_validate_finetune,
+    finetune_range,
+    finetune_scores,
+    finetune_tables,
+    fit_finetune,
+    predicted_finetune,
+    read_finetune,
+)
+from planner.calibration.finetune_rows import (
+    FinetuneCase,
+    finetune_case,
+    finetune_model,
+    observed_bytes,
+)
 from planner.calibration.fit import fit_first_token, fit_step, resident, speed_model
 from planner.calibration.measurements import Measurements, Observed, read_measurements
 from planner.calibration.robust import Fit
+from planner.calibration.training_fit import (
+    TrainingFit,
+    fit_training,
+    predicted_tokens_per_s,
+)
+from planner.calibration.training_measurements import (
+    TrainingMeasurements,
+    read_training,
+    training_models,
+)
+from planner.calibration.training_validation import (
+    TRAINING_QUANTITIES,
+    TrainingResiduals,
+    cross_validate_training,
+    training_range_factors,
+    training_scores,
+)
 from planner.calibration.validation import (
     Residuals,
     cross_validate,
@@ -32,25 +68,51 @@ __all__ = [
     "EnergyFit",
     "EnergyMeasurements",
     "EnergyResiduals",
+    "FinetuneCase",
+    "FinetuneFit",
+    "FinetuneMeasurements",
+    "FinetuneTables",
     "Fit",
+    "LEFT_OUT",
     "Measurements",
     "Observed",
     "Residuals",
+    "TRAINING_QUANTITIES",
+    "TrainingFit",
+    "TrainingMeasurements",
+    "TrainingResiduals",
     "cross_validate",
     "cross_validate_energy",
+    "cross_validate_finetune",
+    "cross_validate_training",
     "energy_range_factors",
     "energy_scores",
+    "finetune_case",
+    "finetune_model",
+    "finetune_range",
+    "finetune_scores",
+    "finetune_tables",
     "fit_energy",
+    "fit_finetune",
     "fit_first_token",
     "fit_step",
+    "observed_bytes",
+    "fit_training",
     "overloaded",
     "predicted_energy",
+    "predicted_finetune",
     "predicted_power_w",
+    "predicted_tokens_per_s",
     "range_factors",
     "read_energy",
     "read_excluded",
+    "read_finetune",
     "read_measurements",
+    "read_training",
     "resident",
     "scores",
     "speed_model",
+    "training_models",
+    "training_range_factors",
+    "training_scores",
 ]

@@ -1,6 +1,7 @@
 """What exists in the world: models, accelerators, formats and words, each with its source."""
 
 from planner.catalogue.architecture import architecture_from_config, architecture_from_text
+from planner.catalogue.carvings import CarvingFacts, HypervisorLimit
 from planner.catalogue.catalogue import Catalogue, find_data, load_catalogue
 from planner.catalogue.compatibility import computes
 from planner.catalogue.efficiencies import KINDS, QUANTITIES, Correction, Efficiencies, Score
@@ -26,6 +27,18 @@ from planner.catalogue.sites import Grid, HostKind, PueRow, find_grid, host_kind
 from planner.catalogue.slices import SliceProfile
 from planner.catalogue.stacking import stack, take
 from planner.catalogue.traces import Trace, WeekShape, load_trace, trace_ids, week_shapes
+from planner.catalogue.training_efficiencies import (
+    TRAINING_KINDS,
+    TrainingEfficiencies,
+    model_key,
+    training_generation,
+)
+from planner.catalogue.training_memory import (
+    FIT_TERMS,
+    TrainingFramework,
+    TrainingMemoryFacts,
+    load_training_settings,
+)
 from planner.catalogue.venues import (
     VENUE_KINDS,
     PolicyRule,
@@ -39,6 +52,7 @@ __all__ = [
     "ApiPrice",
     "Architecture",
     "Basis",
+    "CarvingFacts",
     "CloudOffer",
     "Correction",
     "Efficiencies",
@@ -49,9 +63,11 @@ __all__ = [
     "Catalogue",
     "ENERGY_QUANTITIES",
     "EnergyEfficiencies",
+    "FIT_TERMS",
     "Engine",
     "Grid",
     "HostKind",
+    "HypervisorLimit",
     "PolicyRule",
     "PolicyRules",
     "Precision",
@@ -65,6 +81,10 @@ __all__ = [
     "TIERS",
     "Term",
     "Trace",
+    "TrainingFramework",
+    "TrainingMemoryFacts",
+    "TRAINING_KINDS",
+    "TrainingEfficiencies",
     "VENUE_KINDS",
     "VenueFacts",
     "WeekShape",
@@ -80,10 +100,13 @@ __all__ = [
     "load_catalogue",
     "load_published_costs",
     "load_trace",
+    "load_training_settings",
+    "model_key",
     "oldest",
     "stack",
     "take",
     "trace_ids",
+    "training_generation",
     "weakest",
     "week_shapes",
 ]

@@ -28,6 +28,7 @@ from planner.catalogue.records import (
     Term,
 )
 from planner.catalogue.sites import SiteTables
+from planner.catalogue.slices import SliceTables
 from planner.catalogue.tables import (
     Recovery,
     quality_by_precision,
@@ -37,6 +38,8 @@ from planner.catalogue.tables import (
     read_quality,
     with_usable_memory,
 )
+from planner.catalogue.training_efficiencies import TrainingTables
+from planner.catalogue.training_memory import TrainingMemoryFacts, load_training_memory
 from planner.catalogue.venues import PolicyTables
 from planner.errors import MissingData
 
@@ -90,7 +93,7 @@ def _own_aliases(
 
 
 @dataclass(frozen=True, eq=False)
-class Catalogue(PriceTables, PolicyTables, SiteTables):
+class Catalogue(PriceTables, PolicyTables, SiteTables, SliceTables, TrainingTables):
     """The world's models, accelerators, formats, engines and words, each with its source.
 
     Look-ups take an id or an alias and do not mind case, blanks, hyphens or underscores.
@@ -149,6 +152,11 @@ class Catalogue(PriceTables, PolicyTables, SiteTables):
     def energy_efficiencies(self) -> EnergyEfficiencies:
         """The calibrated model of power, read when first asked for."""
         return load_energy_efficiencies(self.folder)
+
+    @cached_property
+    def training_memory(self) -> TrainingMemoryFacts:
+        """What trainers hold in memory, read when first asked for."""
+        return load_training_memory(self.folder)
 
     def _find(
         self, kind: str, table: Mapping[str, Record], name: str, noun: str, listing: str

@@ -1,7 +1,8 @@
 """Slices of a GPU as vendors define them: MIG profiles, vGPU profiles, and where they may start.
 
-Five tables: ``data/mig_profiles.csv``, ``data/vgpu_profiles.csv``, ``data/vgpu_placements.csv``,
-``data/carvings.csv`` and ``data/hypervisor_limits.csv``.
+Three tables: ``data/mig_profiles.csv``, ``data/vgpu_profiles.csv`` and
+``data/vgpu_placements.csv``. What the ways of carving give is in
+:mod:`planner.catalogue.carvings`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from planner.catalogue.carvings import CarvingTables
 from planner.catalogue.records import Accelerator, Basis, Source
 from planner.catalogue.tables import Row, read_rows
 from planner.errors import InvalidScenario
@@ -58,6 +60,10 @@ class SliceProfile:
     mig_profile: str = ""
     """The MIG profile behind a MIG-backed vGPU, or the vGPU type of a MIG profile."""
     source: Source = field(default_factory=lambda: Source("unknown"))
+    framebuffer_bytes: float = 0.0
+    """Frame buffer on the vGPU's label, before the tax [byte]; 0 for others."""
+    most_mixed: int = 0
+    """Largest number on one GPU in mixed-size mode [1]; 0 when it has none."""
     slots: int = 0
     """Slots of memory that the GPU has where this profile is used [1]."""
     variant: str = ""
@@ -65,10 +71,15 @@ class SliceProfile:
     profile. Variants have the memory and the compute of the plain one."""
     memory_basis: Basis = Basis.DERIVED
     """How well the memory is known."""
+    multiprocessor_fraction: float = math.nan
+    """Share of the GPU's multiprocessors in it, which for MIG is less than its slices' [fraction];
+    not-a-number when unknown."""
 
     @property
     def compute_fraction(self) -> float:
         """Share of the GPU's compute that it may use while all others work [fraction]."""
+        if math.isfinite(self.multiprocessor_fraction):
+            return self.multiprocessor_fraction
         return self.compute / self.compute_total
 
 
@@ -78,7 +89,8 @@ def read_mig_profiles(
     """MIG profiles by board, and by each of our GPUs that is such a board.
 
     A size whose memory no listing gives gets the lowest share of the driver's total that any
-    listed board shows at that size.
+    listed board shows at that size; multiprocessors likewise. An H100's ``1g`` has 16 of 132
+    multiprocessors, less than a seventh, because slices are whole processing clusters.
 
     Parameters
     ----------
@@ -101,9 +113,13 @@ def read_mig_profiles(
     """
     rows = read_rows(path)
     lowest = _lowest_shares(rows, accelerators)
+    fewest = _fewest_multiprocessors(rows)
     found: dict[str, list[SliceProfile]] = defaultdict(list)
     for row in rows:
         one = _mig_profile(row)
+        if math.isnan(one.multiprocessor_fraction):
+            share = fewest[one.compute, one.compute_total]
+            one = replace(one, multiprocessor_fraction=share)
         for gpu in row.names("gpus"):
             if gpu not in accelerators:
                 raise row.fault("gpus", "ids of gpus.csv between semicolons")
@@ -119,8 +135,10 @@ def read_vgpu_profiles(
 
     .. math:: M = F - (148\,\mathrm{MiB} + 0.075\,F)
 
-    with :math:`F` the frame buffer of the type: the line through two measurements, an A100-40C
-    that shows its guest 37,739 MiB free of 40,959, and an A100-10C with 9,323 of 10,239.
+    with :math:`F` the frame buffer of the type, or its share of what the driver shows of the GPU
+    where that is less (error correction takes some of a board with GDDR): the line through two
+    measurements, an A100-40C that shows its guest 37,739 MiB free of 40,959, and an A100-10C
+    with 9,323 of 10,239.
 
     Parameters
     ----------
@@ -148,7 +166,7 @@ def read_vgpu_profiles(
     (0, 16)
     """
     starts = {
-        (row.whole("board_gb"), row.whole("size_gb")): _numbers(row, "starts")
+        (row.whole("board_gb"), row.text("board"), row.whole("size_gb")): _numbers(row, "starts")
         for row in read_rows(placements)
     }
     found: dict[str, list[SliceProfile]] = defaultdict(list)
@@ -157,8 +175,9 @@ def read_vgpu_profiles(
         gpu = row.text("gpu")
         if gpu and gpu not in gpus:
             raise row.fault("gpu", "an id of gpus.csv or blank")
-        for key in filter(None, (row.required("board"), gpu)):
-            found[key].append(one)
+        found[row.required("board")].append(one)
+        if gpu:
+            found[gpu].append(_after_tax(one, gpus[gpu]))
     return {key: tuple(sorted(some, key=_by_size)) for key, some in found.items()}
 
 
@@ -209,8 +228,26 @@ def _mig_profile(row: Row) -> SliceProfile:
         source=row.source(),
         slots=row.whole("slots"),
         variant=row.text("variant"),
+        multiprocessor_fraction=_multiprocessors(row),
         memory_basis=Basis.DERIVED if math.isnan(memory) else Basis.MEASURED,
     )
+
+
+def _multiprocessors(row: Row) -> float:
+    return row.number("multiprocessors") / row.number("multiprocessors_total")
+
+
+def _fewest_multiprocessors(rows: list[Row]) -> dict[tuple[int, int], float]:
+    """Lowest listed share of multiprocessors, by compute slices and those of the board."""
+    fewest: dict[tuple[int, int], float] = {}
+    for row in rows:
+        key, share = (
+            (row.whole("compute_slices"), row.whole("compute_total")),
+            _multiprocessors(row),
+        )
+        if math.isfinite(share):
+            fewest[key] = min(fewest.get(key, 1.0), share)
+    return fewest
 
 
 def _lowest_shares(
@@ -230,27 +267,45 @@ def _lowest_shares(
 def _with_memory(
     one: SliceProfile, gpu: Accelerator, lowest: Mapping[tuple[int, int], float]
 ) -> SliceProfile:
-    if math.isfinite(one.memory_bytes):
-        return one
-    share = lowest[one.size, one.slots] * one.size / one.slots
-    return replace(one, memory_bytes=share * gpu.memory_reported_bytes)
+    memory = one.memory_bytes
+    if math.isnan(memory):
+        share = lowest[one.size, one.slots] * one.size / one.slots
+        memory = share * gpu.memory_reported_bytes
+    return replace(one, memory_bytes=_within(memory, gpu.memory_usable_bytes))
 
 
-def _vgpu_type(row: Row, starts: Mapping[tuple[int, int], tuple[int, ...]]) -> SliceProfile:
+def _within(memory_bytes: float, limit_bytes: float) -> float:
+    """No more than the limit, where that is known."""
+    return min(memory_bytes, limit_bytes) if math.isfinite(limit_bytes) else memory_bytes
+
+
+def _after_tax(one: SliceProfile, gpu: Accelerator) -> SliceProfile:
+    """A vGPU type on a board of which the driver shows less than the name says."""
+    share = gpu.memory_reported_bytes * one.size / one.slots
+    buffer = _within(one.framebuffer_bytes, share)
+    memory = _within(buffer - framebuffer_tax_bytes(buffer), gpu.memory_usable_bytes)
+    return replace(one, memory_bytes=memory)
+
+
+def _vgpu_type(row: Row, starts: Mapping[tuple[int, str, int], tuple[int, ...]]) -> SliceProfile:
     size, slots = row.whole("size_gb"), row.whole("board_gb")
     nominal = row.number("framebuffer_mib", MIB)
-    backed = row.required("mode") == "mig-backed"
-    mixed = bool(row.text("most_mixed_size")) and not backed
     name = row.required("vgpu_type")
+    mixed = row.whole("most_mixed_size") if row.text("most_mixed_size") else 0
+    own = starts.get((slots, row.text("board"), size), starts.get((slots, "", size), ()))
+    # NVIDIA gives placements by frame buffer; a board with another count has others.
+    placed = own if len(own) == mixed else ()
     return SliceProfile(
         name=name,
         kind="vgpu",
         memory_bytes=nominal - framebuffer_tax_bytes(nominal),
+        framebuffer_bytes=nominal,
         size=size,
-        starts=starts.get((slots, size), ()) if mixed else (),
+        starts=placed,
         compute=size,
         compute_total=slots,
         most=row.whole("most_same_size"),
+        most_mixed=mixed,
         mig_profile=row.text("mig_profile"),
         source=row.source(),
         slots=slots,
@@ -258,7 +313,7 @@ def _vgpu_type(row: Row, starts: Mapping[tuple[int, int], tuple[int, ...]]) -> S
     )
 
 
-class SliceTables:
+class SliceTables(CarvingTables):
     """The part of the catalogue that says how GPUs are carved; read when first asked for."""
 
     folder: Path
