@@ -40,7 +40,7 @@ from planner.performance import (  # noqa: E402
     predict_cases,
 )
 from planner.plan import CostDraws, cost_draws, evaluate  # noqa: E402
-from planner.scenario import EXAMPLES, load_example  # noqa: E402
+from planner.scenario import EXAMPLES, Scenario, load_example  # noqa: E402
 
 CANDIDATES = 1_000_000
 COST_DRAWS = 10_000
@@ -48,6 +48,7 @@ LIMITS_S = {
     "evaluate": 0.002,
     "whole plan": 0.010,
     "10,000 cost draws": 1.0,
+    "fleet": 0.030,
     "a million candidates": 1.0,
     "predict": 0.001,
     "a million predictions": 3.0,
@@ -85,6 +86,41 @@ def whole_plan(name: str, path: str = "finance.discount_fraction") -> Callable[[
         [scenario.changed({path: type(start)(start * (1 + step / 500))}) for step in range(1, 101)]
     )
     return lambda: evaluate(next(moved), catalogue).money.value
+
+
+def fleet_of(hosts: int, workloads: int = 12) -> Scenario:
+    """A fleet of hosts with eight GPUs, half of them carved by MIG, and teams that share it."""
+    rows = []
+    for i in range(workloads):
+        shape = ("serving", "notebooks", "serving", "training")[i % 4]
+        rows.append(
+            {
+                "name": f"team {i}",
+                "shape": shape,
+                "model": ("Qwen/Qwen3-8B", "meta-llama/Llama-3.3-70B-Instruct")[i % 3 == 2],
+                "requests_per_hour": 2000.0 * hosts * (1 + i),
+                "people": 4 * hosts,
+                "method": "qlora",
+            }
+        )
+    half = max(hosts // 2, 1)
+    groups = [
+        {"name": "sliced", "count": half, "carving": "mig"},
+        {"name": "whole", "count": max(hosts - half, 1)},
+    ]
+    return Scenario.from_dict({"portfolio": {"workloads": rows, "hosts": groups}})
+
+
+def fleet_plan(hosts: int = 16) -> Callable[[], object]:
+    """One slider step of the fleet page: a workload's load moves, and all is placed again."""
+    scenario, catalogue = fleet_of(hosts), load_catalogue()
+    rows = [dict(row) for row in scenario.to_dict()["portfolio"]["workloads"]]
+    steps = []
+    for step in range(1, 41):
+        moved = [{**rows[0], "requests_per_hour": 1000.0 * hosts * (1 + step / 20)}, *rows[1:]]
+        steps.append(scenario.changed({"portfolio.workloads": moved}))
+    every = itertools.cycle(steps)
+    return lambda: evaluate(next(every), catalogue).fleet
 
 
 def cost_chain(name: str = "chat-assistant") -> Callable[[], CostDraws]:
@@ -187,6 +223,7 @@ def main() -> None:
     ]
     path = "demand.prompt_cv2"
     rows.append((f"the same, {path} moved", timed(whole_plan(EXAMPLES[0], path), 100), None))
+    rows.append(("fleet of 16 hosts", timed(fleet_plan(), 40), LIMITS_S["fleet"]))
     rows.append(("10,000 cost draws", timed(cost_chain(), 10), LIMITS_S["10,000 cost draws"]))
     for model in ("meta-llama/Meta-Llama-3.1-70B", "openai/gpt-oss-120b"):
         times = timed(candidates(model), 5)

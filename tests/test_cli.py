@@ -21,7 +21,7 @@ from planner.errors import PlannerError
 from planner.plan import answer_paths, evaluate
 from planner.scenario import EXAMPLES, Scenario, load_example
 
-PARTS = ("memory", "fit", "demand", "serving", "energy", "cost", "value")
+PARTS = ("memory", "fit", "demand", "serving", "energy", "cost", "value", "fleet")
 PLAN_KEYS = {
     "bases",
     "books",
@@ -31,6 +31,8 @@ PLAN_KEYS = {
     "energy",
     "engine",
     "fit",
+    "fleet",
+    "fleet_error",
     "gpu",
     "kv_precision",
     "layouts",
@@ -38,12 +40,14 @@ PLAN_KEYS = {
     "model",
     "money_error",
     "options",
+    "placement",
     "scenario",
     "serving",
     "serving_error",
     "value",
     "venues",
     "weight_precision",
+    "workloads",
 }
 LLAMA = "meta-llama--Meta-Llama-3.1-8B_config.json"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pipes as POSIX has them")

@@ -23,6 +23,7 @@ from planner.plan import (
     DemandPlan,
     EnergyPlan,
     FitPlan,
+    FleetPlan,
     MemoryPlan,
     ServingPlan,
     ValuePlan,
@@ -460,6 +461,7 @@ RECORDS = {
     "energy": EnergyPlan,
     "cost": CostPlan,
     "value": ValuePlan,
+    "fleet": FleetPlan,
 }
 ANSWERS = [
     (section, name) for section, record in RECORDS.items() for name in record.__dataclass_fields__

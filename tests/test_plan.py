@@ -191,9 +191,9 @@ def test_every_cell_of_the_map_is_its_own_plan(plan: Plan) -> None:
 def test_a_total_carries_the_weakest_basis_of_its_parts(plan: Plan) -> None:
     writes = plan.model.kind == "generative"
     later = {**plan.speed.bases, **plan.money.bases} if writes else {}
-    bases = {**plan.bases, **later}
+    bases = {**plan.bases, **later, **plan.portfolio.bases}
     assert set(bases) == {
-        path for path in answer_paths() if writes or path.startswith(("memory.", "fit."))
+        path for path in answer_paths() if writes or path.startswith(("memory.", "fit.", "fleet."))
     }
     parts = [
         bases[f"memory.{name}_bytes"]

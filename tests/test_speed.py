@@ -42,6 +42,12 @@ def test_a_plan_with_all_its_costs_takes_ten_milliseconds(example: str) -> None:
     assert min(speed.timed(speed.whole_plan(example), 100)) < speed.LIMITS_S["whole plan"]
 
 
+def test_a_fleet_of_sixteen_hosts_is_placed_in_thirty_milliseconds() -> None:
+    step = speed.fleet_plan()
+    assert step().pieces_placed >= 100
+    assert min(speed.timed(step, 40)) < speed.LIMITS_S["fleet"]
+
+
 def test_ten_thousand_draws_of_all_costs_take_a_second() -> None:
     chain = speed.cost_chain()
     assert chain().total_usd.shape[0] == speed.COST_DRAWS == 10_000

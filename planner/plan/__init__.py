@@ -5,9 +5,11 @@ from planner.plan.draws import CostDraws, cost_draws
 from planner.plan.energy_records import EnergyPlan
 from planner.plan.evaluate import evaluate
 from planner.plan.explain import Explanation, Input, answer_paths, explain
+from planner.plan.fleet_records import FleetPlan, SizedWorkload, Step, Tool
 from planner.plan.inverse import ServedTable, served_by
 from planner.plan.memory_records import FitPlan, MemoryPlan
 from planner.plan.money import Money
+from planner.plan.portfolio import Portfolio
 from planner.plan.records import LayoutTable, OptionTable, Plan
 from planner.plan.serving_records import DemandPlan, Serving, ServingPlan
 from planner.plan.setting import Venue
@@ -24,15 +26,20 @@ __all__ = [
     "DemandPlan",
     "Explanation",
     "FitPlan",
+    "FleetPlan",
     "Input",
     "LayoutTable",
     "MemoryPlan",
     "OptionTable",
     "Plan",
+    "Portfolio",
     "ServedTable",
     "Serving",
     "ServingPlan",
     "SimulationCheck",
+    "SizedWorkload",
+    "Step",
+    "Tool",
     "answer_paths",
     "cost_draws",
     "evaluate",

@@ -30,6 +30,7 @@ from planner.plan.choice import Choice
 from planner.plan.kept import kept_serving_plan
 from planner.plan.memory_records import FitPlan, MemoryPlan
 from planner.plan.money import money
+from planner.plan.portfolio import portfolio
 from planner.plan.records import LayoutTable, OptionTable, Plan
 from planner.scenario import Scenario
 from planner.units import format_gib, plural
@@ -91,6 +92,7 @@ def evaluate(scenario: Scenario, catalogue: Catalogue) -> Plan:
         make_options=cache(lambda: _option_table(choice, catalogue)),
         make_speed=speed,
         make_money=cache(lambda: money(choice, catalogue, speed())),
+        make_portfolio=cache(lambda: portfolio(scenario, catalogue)),
     )
 
 

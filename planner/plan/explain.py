@@ -16,6 +16,7 @@ from planner.plan.bill import BillLine, bill_of
 from planner.plan.cost_records import CostPlan
 from planner.plan.demand_plan import DemandPlan
 from planner.plan.energy_records import EnergyPlan
+from planner.plan.fleet_records import FleetPlan
 from planner.plan.memory_records import FitPlan, MemoryPlan
 from planner.plan.price_list import currency_of
 from planner.plan.records import Plan
@@ -62,6 +63,7 @@ RECORDS: dict[str, type] = {
     "energy": EnergyPlan,
     "cost": CostPlan,
     "value": ValuePlan,
+    "fleet": FleetPlan,
 }
 """Sections of a plan that answer."""
 PATH = re.compile(r"\{([a-z_.]+)\}")

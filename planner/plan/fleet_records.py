@@ -4,11 +4,12 @@ was found for each workload."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from planner.catalogue import Basis
 from planner.placement import Piece
 from planner.plan.answers import answer
-from planner.scenario.portfolio_rows import FleetWorkload
+from planner.scenario import FleetWorkload
 
 SIZES = ("slice", "gpu", "host", "cluster")
 """What digs the hole, smallest first: part of a GPU, one GPU, several in a host, several hosts."""
@@ -81,6 +82,33 @@ class SizedWorkload:
     basis: Basis
     reason: str = ""
     """Why it cannot be sized; empty when it can."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The workload as plain data, for JSON.
+
+        Returns
+        -------
+        dict
+        """
+        tool = self.tool
+        return {
+            "name": self.row.name,
+            "kind": self.row.shape,
+            "team": self.row.team,
+            "model": self.model_name or None,
+            "tool": tool.label if tool else None,
+            "size": tool.size if tool else None,
+            "geometry": tool.geometry if tool else None,
+            "pieces": len(self.pieces),
+            "gpu_equivalents": tool.gpu_equivalents if tool else None,
+            "duration": self.duration,
+            "hours_per_week": self.hours_per_week,
+            "smaller": f"{self.smaller.tool.label}: {self.smaller.words}" if self.smaller else None,
+            "larger": f"{self.larger.tool.label}: {self.larger.words}" if self.larger else None,
+            "facts": dict(self.facts),
+            "basis": self.basis.words,
+            "reason": self.reason or None,
+        }
 
 
 @dataclass(frozen=True, slots=True)

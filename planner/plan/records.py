@@ -13,8 +13,10 @@ from planner.catalogue import Accelerator, Architecture, Basis, Engine, Precisio
 from planner.errors import MissingData, PlannerError
 from planner.plan.cost_records import CostPlan
 from planner.plan.energy_records import EnergyPlan
+from planner.plan.fleet_records import FleetPlan
 from planner.plan.memory_records import FitPlan, MemoryPlan
 from planner.plan.money import Money
+from planner.plan.portfolio import Portfolio
 from planner.plan.serving_records import DemandPlan, Serving, ServingPlan
 from planner.plan.value_records import ValuePlan
 from planner.scenario import Scenario
@@ -82,6 +84,8 @@ class Plan:
     """Computes :attr:`speed`; likewise."""
     make_money: Callable[[], Money] | None = field(default=None, repr=False, compare=False)
     """Computes :attr:`money`; likewise."""
+    make_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False, compare=False)
+    """Computes :attr:`portfolio`; likewise."""
 
     @property
     def options(self) -> OptionTable:
@@ -135,6 +139,21 @@ class Plan:
         """What it brings against what it costs."""
         return self.money.value
 
+    @property
+    def portfolio(self) -> Portfolio:
+        """Every workload sized and placed on the fleet; computed when first asked for.
+
+        Raises :class:`InvalidScenario` or :class:`MissingData` when the hosts cannot be.
+        """
+        if self.make_portfolio is None:
+            raise MissingData("This plan was made without its fleet; evaluate the scenario again.")
+        return self.make_portfolio()
+
+    @property
+    def fleet(self) -> FleetPlan:
+        """What fits on the fleet, what is left over, and what it is used for."""
+        return self.portfolio.answers
+
     def basis(self, path: str) -> Basis:
         """How sure we are of an answer.
 
@@ -149,6 +168,8 @@ class Plan:
         """
         if path in self.bases:
             return self.bases[path]
+        if path.startswith("fleet."):
+            return self.portfolio.bases[path]
         speed = self.speed.bases
         return speed[path] if path in speed else self.money.bases[path]
 
@@ -201,6 +222,7 @@ class Plan:
         bases = dict(self.bases)
         found: dict[str, Any] = dict.fromkeys(("demand", "serving", "energy", "cost", "value"))
         found |= {"venues": [], "books": None, "serving_error": None, "money_error": None}
+        found |= self._fleet_to_dict(bases)
         try:
             speed = self.speed
         except PlannerError as error:
@@ -224,6 +246,19 @@ class Plan:
                 )
                 bases |= money.bases
         return {**found, "bases": {path: basis.words for path, basis in bases.items()}}
+
+    def _fleet_to_dict(self, bases: dict[str, Basis]) -> dict[str, Any]:
+        try:
+            found = self.portfolio
+        except PlannerError as error:
+            return {"fleet": None, "workloads": [], "placement": [], "fleet_error": str(error)}
+        bases |= found.bases
+        return {
+            "fleet": _answers(found.answers),
+            "workloads": [one.to_dict() for one in found.workloads],
+            "placement": found.seats_to_dict(),
+            "fleet_error": found.refusal or None,
+        }
 
 
 def _answers(record: Any) -> dict[str, Any]:

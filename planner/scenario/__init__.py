@@ -4,6 +4,8 @@ from planner.scenario.demand import DemandSection
 from planner.scenario.document import FIELDS, FILE_LIMIT_BYTES, SECTIONS, Scenario
 from planner.scenario.examples import EXAMPLES, load_example
 from planner.scenario.fields import Deployment, Scalar, Variant, Workload
+from planner.scenario.portfolio_hosts import HostGroup
+from planner.scenario.portfolio_rows import FleetWorkload
 from planner.scenario.reading import one_line
 from planner.scenario.schema import field_schema, row_schema
 from planner.scenario.service_level import ServiceLevelSection
@@ -15,6 +17,8 @@ __all__ = [
     "SECTIONS",
     "DemandSection",
     "Deployment",
+    "FleetWorkload",
+    "HostGroup",
     "Scalar",
     "Scenario",
     "ServiceLevelSection",

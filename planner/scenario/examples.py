@@ -7,7 +7,7 @@ from planner.errors import InvalidScenario
 from planner.scenario.document import Scenario
 from planner.scenario.reading import one_line
 
-EXAMPLES = ("chat-assistant", "code-assistance", "document-summaries")
+EXAMPLES = ("chat-assistant", "code-assistance", "document-summaries", "shared-fleet")
 """Names of the shipped example scenarios."""
 
 

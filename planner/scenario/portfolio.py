@@ -7,10 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import field_serializer, field_validator
 
 from planner.scenario.fields import Section, quantity
-from planner.scenario.portfolio_rows import FleetWorkload, HostGroup
+from planner.scenario.portfolio_hosts import HostGroup
+from planner.scenario.portfolio_rows import FleetWorkload
 
 MOST_WORKLOADS = 60
 MOST_GROUPS = 20
+MAIN = "this scenario"
+"""What the workload of the scenario's other pages is called; no row may have the name."""
 
 
 class PortfolioSection(Section):
@@ -175,6 +178,8 @@ class PortfolioSection(Section):
     @classmethod
     def _names_differ(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [row.name.strip().lower() for row in value]
+        if MAIN in names:
+            raise ValueError(f"must not have a row named '{MAIN}', which is the other pages' own")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"must have different names; '{twice[0]}' is there twice")

@@ -1,0 +1,276 @@
+"""The fleet of a scenario: every workload sized, carved, placed, kept safe, put in a calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from planner.catalogue import Basis, Catalogue, weakest
+from planner.placement import (
+    POLICIES,
+    Fleet,
+    FleetCalendar,
+    Geometry,
+    HostLoss,
+    OrderResult,
+    Piece,
+    Placement,
+    Refusal,
+    ReservedPlacement,
+    exact_placement,
+    first_refusal,
+    fleet_calendar,
+    place,
+    plan_placement,
+    power_on_orders,
+    stranded_bytes,
+    with_reserve,
+)
+from planner.plan.fleet_answers import fleet_answers
+from planner.plan.fleet_hosts import fleet_of
+from planner.plan.fleet_pieces import bookings_of, pieces_of, shift_of
+from planner.plan.fleet_questions import rows_of
+from planner.plan.fleet_records import FleetPlan, SizedWorkload
+from planner.plan.fleet_sizing import sized
+from planner.scenario import Scenario
+
+PLANNED = "fewest hosts"
+"""The policy that looks at all pieces at once; the others take one after the other."""
+SECOND_CHOICES = 2
+"""How often workloads that found no room are sized anew for their next best kind of host."""
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """What becomes of every workload on the scenario's fleet."""
+
+    scenario: Scenario
+    catalogue: Catalogue = field(repr=False)
+    fleet: Fleet
+    workloads: tuple[SizedWorkload, ...]
+    """In the order of priority."""
+    reserved_placement: ReservedPlacement
+    """By day: all but what runs in the nights alone."""
+
+    @property
+    def placement(self) -> Placement:
+        """Who sits where by day."""
+        return self.reserved_placement.placement
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What is placed by day."""
+        return self.placement.pieces
+
+    @property
+    def reserved(self) -> frozenset[int]:
+        """Hosts that stay empty for the loss of another."""
+        return frozenset(self.reserved_placement.reserve)
+
+    @property
+    def host_loss(self) -> tuple[HostLoss, ...]:
+        """What the loss of each host would do."""
+        return self.reserved_placement.losses
+
+    @cached_property
+    def night(self) -> Placement | None:
+        """Who sits where by night; None when nothing runs in the nights alone."""
+        if not any(shift_of(one.row) == ("night",) for one in self.workloads):
+            return None
+        return _placed(self.fleet, self._of_shift("night"), self.scenario.portfolio.placement)
+
+    @cached_property
+    def first_refusal(self) -> Refusal | None:
+        """The first workload that finds no place, the limit, and the smallest change that helps."""
+        found = first_refusal(self.placement)
+        return found or (first_refusal(self.night) if self.night else None)
+
+    @property
+    def refusal(self) -> str:
+        """Why not all is placed, and what would help; empty when all is."""
+        unsized = next((one.reason for one in self.workloads if one.reason), "")
+        found = None if unsized else self.first_refusal
+        return f"{found.sentence} {found.remedy}".strip() if found else unsized
+
+    @cached_property
+    def answers(self) -> FleetPlan:
+        """What fits, what is left over, and what it is used for."""
+        return fleet_answers(self)
+
+    @cached_property
+    def bases(self) -> dict[str, Basis]:
+        """How sure we are of each answer: as sure as of the weakest size."""
+        basis = weakest(Basis.DERIVED, *(one.basis for one in self.workloads))
+        return {f"fleet.{name}": basis for name in FleetPlan.__dataclass_fields__}
+
+    @cached_property
+    def taken(self) -> tuple[tuple[tuple[tuple[str, int, int], ...], ...], ...]:
+        """By host and GPU: profile, first slot and index of each piece that sits there."""
+        made: list[list[list[tuple[str, int, int]]]] = [
+            [[] for _ in range(host.gpus)] for host in self.fleet.hosts
+        ]
+        for seat in self.placement.seats:
+            for gpu in seat.gpus:
+                made[seat.host][gpu].append((seat.profile, seat.start, seat.piece))
+        return tuple(tuple(tuple(sorted(gpu, key=lambda s: s[1])) for gpu in h) for h in made)
+
+    @cached_property
+    def stranded(self) -> tuple[np.ndarray, ...]:
+        """By host and GPU: memory that no profile can take any more [byte]; 0 on empty GPUs."""
+        return tuple(
+            np.array([_stranded(host.geometry, gpu) for gpu in gpus])
+            for host, gpus in zip(self.fleet.hosts, self.taken, strict=True)
+        )
+
+    @cached_property
+    def by_policy(self) -> Mapping[str, Placement]:
+        """The same pieces by every policy, without a reserve: before and after a change."""
+        return {name: _placed(self.fleet, self.pieces, name) for name in (PLANNED, *POLICIES)}
+
+    @cached_property
+    def calendar(self) -> FleetCalendar:
+        """What each workload books in each hour of the weeks that are shown."""
+        weeks = self.scenario.portfolio.weeks
+        bookings = [b for one in self.workloads for b in bookings_of(one, weeks)]
+        return fleet_calendar(bookings, float(self.fleet.gpus), weeks)
+
+    def orders(self, progress: Callable[[int, int], bool | None] | None = None) -> OrderResult:
+        """Many power-on orders of the same pieces; takes seconds.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the orders done and their number.
+
+        Returns
+        -------
+        OrderResult
+        """
+        asked = self.scenario.portfolio
+        policy = "best fit" if asked.placement == PLANNED else asked.placement
+        return power_on_orders(self.fleet, self.pieces, policy, asked.orders, asked.seed, progress)
+
+    def exact(self, time_limit_s: float = 10.0) -> Placement:
+        """A placement that is proven to be the best, or the best that was found in the time.
+
+        Parameters
+        ----------
+        time_limit_s : float
+
+        Returns
+        -------
+        Placement
+        """
+        return exact_placement(self.fleet, self.pieces, time_limit_s)
+
+    def seats_to_dict(self) -> list[dict[str, Any]]:
+        """Every piece and where it sits, for JSON.
+
+        Returns
+        -------
+        list of dict
+        """
+        limits = dict(self.placement.refusals)
+        made = []
+        for at, piece in enumerate(self.pieces):
+            seat = self.placement.seat_of.get(at)
+            made.append(
+                {
+                    "piece": piece.id,
+                    "workload": piece.workload,
+                    "host": self.fleet.hosts[seat.host].id if seat else None,
+                    "gpus": list(seat.gpus) if seat else [],
+                    "profile": seat.profile if seat else None,
+                    "start": seat.start if seat else None,
+                    "refused_by": limits.get(at),
+                }
+            )
+        return made
+
+    def _of_shift(self, shift: str) -> tuple[Piece, ...]:
+        return tuple(
+            piece for one in self.workloads if shift in shift_of(one.row) for piece in one.pieces
+        )
+
+
+def portfolio(scenario: Scenario, catalogue: Catalogue) -> Portfolio:
+    """Size, carve and place every workload of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    catalogue : Catalogue
+
+    Returns
+    -------
+    Portfolio
+
+    Raises :class:`InvalidScenario` or :class:`MissingData` when the hosts themselves cannot be; a
+    workload that cannot be sized or placed is told in :attr:`Portfolio.refusal`.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> found = portfolio(Scenario(), load_catalogue())
+    >>> [one.tool.label for one in found.workloads], found.refusal
+    (['1 GPU'], '')
+    """
+    fleet = fleet_of(scenario, catalogue)
+    rows = rows_of(scenario)
+    skips = dict.fromkeys((row.name for row in rows), 0)
+    best: Portfolio | None = None
+    for _ in range(1 + SECOND_CHOICES):
+        found = _with_skips(scenario, catalogue, fleet, rows, skips)
+        if best is None or len(found.placement.seats) > len(best.placement.seats):
+            best = found
+        lost = {found.pieces[i].workload for i in found.placement.unplaced}
+        again = {
+            one.row.name
+            for one in found.workloads
+            if one.row.name in lost and skips[one.row.name] + 1 < _kinds(one)
+        }
+        if not again:
+            break
+        skips |= {name: skips[name] + 1 for name in again}
+    return best
+
+
+def _kinds(one: SizedWorkload) -> int:
+    """Kinds of host on which a workload could be sized."""
+    return len({tool.geometry for tool in one.tools if not tool.reason})
+
+
+def _with_skips(
+    scenario: Scenario, catalogue: Catalogue, fleet: Fleet, rows: tuple, skips: Mapping[str, int]
+) -> Portfolio:
+    names = frozenset(row.name for row in rows)
+    workloads = []
+    for row in rows:
+        one = sized(row, scenario, catalogue, fleet, skips[row.name])
+        workloads.append(replace(one, pieces=pieces_of(one, names - {row.name}, fleet)))
+    day = tuple(p for one in workloads if "day" in shift_of(one.row) for p in one.pieces)
+    asked = scenario.portfolio
+    placed = _reserved(fleet, day, asked.placement, asked.n_plus_one)
+    return Portfolio(scenario, catalogue, fleet, tuple(workloads), placed)
+
+
+@lru_cache(maxsize=32)
+def _placed(fleet: Fleet, pieces: tuple[Piece, ...], policy: str) -> Placement:
+    return plan_placement(fleet, pieces) if policy == PLANNED else place(fleet, pieces, policy)
+
+
+@lru_cache(maxsize=16)
+def _reserved(
+    fleet: Fleet, pieces: tuple[Piece, ...], policy: str, n_plus_one: bool
+) -> ReservedPlacement:
+    if not n_plus_one:
+        return ReservedPlacement(_placed(fleet, pieces, policy), (), ())
+    return with_reserve(fleet, pieces, lambda where, what: _placed(where, what, policy))
+
+
+def _stranded(geometry: Geometry, gpu: tuple[tuple[str, int, int], ...]) -> float:
+    if not gpu:
+        return 0.0
+    return stranded_bytes(geometry, tuple((profile, start) for profile, start, _ in gpu))
