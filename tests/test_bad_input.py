@@ -136,6 +136,45 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "percent for a share": ({"deployment": {"gpu_memory_utilization": 90}}, "at most 0.98"),
     "not a choice": ({"workload": {"model_source": "internet"}}, "'catalogue', 'size' or 'config'"),
     "three ranks": ({"deployment": {"tensor_parallel": 3}}, "tensor_parallel is 3"),
+    "a row's negative count": (
+        {"portfolio": {"workloads": [{"name": "a"}, {"name": "b", "people": -1}]}},
+        "portfolio.workloads, row 2: people is -1; it must be at least 1",
+    ),
+    "a row without a name": (
+        {"portfolio": {"workloads": [{"people": 3}]}},
+        "row 1: name is missing",
+    ),
+    "a row with an unknown field": (
+        {"portfolio": {"hosts": [{"name": "a", "gpuss": 8}]}},
+        "row 1: gpuss is 8; there is no such field in a row",
+    ),
+    "a row with an unknown kind": (
+        {"portfolio": {"workloads": [{"name": "a", "shape": "mining"}]}},
+        "row 1: shape is 'mining'; it must be one of",
+    ),
+    "a row that is a number": ({"portfolio": {"workloads": [7]}}, "row 1 is 7"),
+    "rows that are a number": ({"portfolio": {"workloads": 7}}, "workloads is 7"),
+    "rows that are a group": ({"portfolio": {"hosts": {"a": 1}}}, "hosts is a group"),
+    "two rows of one name": (
+        {"portfolio": {"workloads": [{"name": "a"}, {"name": "A "}]}},
+        "'a' is there twice",
+    ),
+    "a row with the main workload's name": (
+        {"portfolio": {"workloads": [{"name": "this scenario"}]}},
+        "must not have a row named 'this scenario'",
+    ),
+    "too many rows": (
+        {"portfolio": {"workloads": [{"name": str(n)} for n in range(61)]}},
+        "at most 60",
+    ),
+    "true for a host's GPUs": (
+        {"portfolio": {"hosts": [{"name": "a", "gpus": True}]}},
+        "row 1: gpus is true",
+    ),
+    "five GPUs in a host": (
+        {"portfolio": {"hosts": [{"name": "a", "gpus": 5}]}},
+        "row 1: gpus is 5",
+    ),
     "a list for a number": ({"workload": {"context_tokens": [1, 2]}}, "is a list"),
     "a group for a number": ({"workload": {"context_tokens": {"a": 1}}}, "is a group"),
     "a list for a section": ({"workload": [1]}, "workload is a list"),
