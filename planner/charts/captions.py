@@ -11,6 +11,7 @@ from planner.catalogue import Catalogue
 from planner.charts.cost import COST_CAPTIONS
 from planner.charts.energy import ENERGY_CAPTIONS
 from planner.charts.figures import count_text
+from planner.charts.fleet import FLEET_CAPTIONS
 from planner.charts.value import VALUE_CAPTIONS
 from planner.plan import Plan
 from planner.units import format_gib, format_number, format_seconds, plural
@@ -162,6 +163,7 @@ CAPTIONS: dict[str, Callable[[Plan, Catalogue], str]] = {
     "growth": _growth,
     **COST_CAPTIONS,
     **ENERGY_CAPTIONS,
+    **FLEET_CAPTIONS,
     **VALUE_CAPTIONS,
 }
 """The sentence of every chart, by its name."""
