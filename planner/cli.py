@@ -7,19 +7,22 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from planner import publish
 from planner.catalogue import Architecture, Catalogue, architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
 from planner.performance import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from planner.plan import Plan, answer_paths, evaluate, explain
-from planner.predict import STANDARD_OUTPUT, predict_file
+from planner.predict import STANDARD_OUTPUT, TRAINING_COLUMNS, predict_file
 from planner.report import (
     Headline,
     cost_headlines,
     cost_sentences,
+    fleet_headlines,
+    fleet_sentences,
     headlines,
     speed_headlines,
     speed_sentences,
@@ -29,6 +32,9 @@ from planner.report import (
 )
 from planner.scenario import EXAMPLES, FILE_LIMIT_BYTES, Scenario, load_example, one_line
 from planner.units import GIB, format_billions, format_number
+
+Teller = Callable[[Plan, Catalogue], Any]
+_TRAINING_OPTIONAL = [one for one in TRAINING_COLUMNS if one not in ("model", "method", "task")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,12 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     explaining.set_defaults(run=_explain)
 
     predicting = commands.add_parser(
-        "predict", help="the serving speed and energy of many configurations, from a CSV file"
+        "predict",
+        help="speed and energy of serving, or memory and speed of training, from a CSV file",
     )
     predicting.add_argument(
         "cases",
         help=f"a CSV file with the columns {', '.join(REQUIRED_COLUMNS)}, and optionally "
-        f"{', '.join(OPTIONAL_COLUMNS)}; others pass through",
+        f"{', '.join(OPTIONAL_COLUMNS)}; or, for training, with model and method (memory of a "
+        f"fine-tune) or task (speed), and optionally {', '.join(_TRAINING_OPTIONAL)}; others pass "
+        "through",
     )
     predicting.add_argument(
         "-o",
@@ -175,7 +184,10 @@ ANSWERS = (
     ("Own it, rent it, or call it?", cost_headlines, cost_sentences),
     ("Is it worth it?", value_headlines, value_sentences),
 )
-"""What `planner evaluate` tells: the question, its cards and its words for each team."""
+"""What `planner evaluate` tells: the question, its cards and its words for each team; each rests
+on those before it."""
+FLEET = ("Shovel, spade or backhoe?", fleet_headlines, fleet_sentences)
+"""The same of the fleet, which asks its own questions."""
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -191,13 +203,23 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _told(plan: Plan, catalogue: Catalogue) -> str:
     title = one_line(plan.scenario.title, 120)
     lines = [title, "=" * len(title)]
-    for question, cards, words in ANSWERS:
-        try:
-            lines += _answer(question, cards(plan, catalogue), words(plan, catalogue))
-        except PlannerError as error:
-            # Memory is worth telling without speed, and speed without costs.
-            return "\n".join([*lines, "", *_heading(question), str(error)])
-    return "\n".join(lines)
+    for question, *told in ANSWERS:
+        answered, more = _tried(question, *told, plan, catalogue)
+        lines += more
+        if not answered:
+            break
+    return "\n".join(lines + _tried(*FLEET, plan, catalogue)[1])
+
+
+def _tried(
+    question: str, cards: Teller, words: Teller, plan: Plan, catalogue: Catalogue
+) -> tuple[bool, list[str]]:
+    """Whether there is an answer, and its lines or why there is none."""
+    try:
+        return True, _answer(question, cards(plan, catalogue), words(plan, catalogue))
+    except PlannerError as error:
+        # Memory is worth telling without speed, and speed without costs.
+        return False, ["", *_heading(question), str(error)]
 
 
 def _answer(question: str, cards: Iterable[Headline], words: Mapping[str, str]) -> list[str]:

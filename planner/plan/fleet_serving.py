@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from planner.plan.choice import Choice
 from planner.plan.demand_plan import Asked, asked
 from planner.plan.growth import NOMINAL
 from planner.plan.serving import target_of, traffic_of
-from planner.plan.speed import Candidates, candidates
+from planner.plan.speed import Candidates, candidates, sliced
 from planner.serving import (
     ServiceTarget,
     SpeedCurve,
@@ -92,36 +93,28 @@ def serving_offers(choice: Choice, divided: Geometry, catalogue: Catalogue) -> t
     ('1g.10gb', 'its memory holds no request', 64)
     """
     scenario = choice.scenario
-    parts = (
+    question = (
         catalogue,
-        divided.id,
         scenario.workload,
         scenario.deployment,
         scenario.demand,
         scenario.service_level,
     )
-    return _kept_offers(_Question(parts, choice, divided, catalogue))
-
-
-@lru_cache(maxsize=1024)
-def _kept_offers(question: _Question) -> tuple[Offer, ...]:
-    choice, divided = question.choice, question.divided
+    here = _Question((divided.id, *question), choice, divided, catalogue)
     if choice.model.kind != "generative":
-        return _embedding_offers(question)
+        return _embedding_offers(here)
+    # Whole GPUs are the same however their neighbours are carved.
+    return _of_slices(here) + _of_whole(_Question(question, choice, divided, catalogue))
+
+
+@lru_cache(maxsize=512)
+def _of_whole(question: _Question) -> tuple[Offer, ...]:
+    choice = question.choice
     ask = asked(choice.scenario)
-    slices = tuple(
-        _of_slice(question, ask, profile)
-        for profile in divided.profiles[:-1]
-        # All of a GPU is better had whole: it can then work with others.
-        if profile.size < divided.slots
-    )
-    return slices + _of_whole(candidates(choice, question.catalogue, ask.lengths), ask, question)
-
-
-def _of_whole(found: Candidates, ask: Asked, question: _Question) -> tuple[Offer, ...]:
-    every = _offers(found, found.curve, ask, question.choice, question.divided.whole)
+    found = candidates(choice, question.catalogue, ask.lengths)
+    wholes = [question.divided.whole] * len(found.gpus)
     best: dict[int, Offer] = {}
-    for one in every:
+    for one in _offers(found, _nominal(found.curve), ask, choice, wholes):
         known = best.get(one.gpus)
         if known is None or (one.replicas, one.pipeline_parallel) < (
             known.replicas,
@@ -131,33 +124,28 @@ def _of_whole(found: Candidates, ask: Asked, question: _Question) -> tuple[Offer
     return tuple(best[count] for count in sorted(best))
 
 
-def _of_slice(question: _Question, ask: Asked, profile: SliceProfile) -> Offer:
-    """The model on one GPU with the slice's memory, slowed by the slice's share."""
-    choice = question.choice
-    part = replace(
-        choice,
-        gpu=replace(choice.gpu, memory_usable_bytes=profile.memory_bytes),
-        scenario=choice.scenario.model_copy(
-            update={
-                "deployment": choice.scenario.deployment.model_copy(
-                    update={"tensor_parallel": 1, "pipeline_parallel": 1}
-                )
-            }
-        ),
-    )
-    found = candidates(part, question.catalogue, ask.lengths)
-    memory = profile.size / question.divided.slots
-    compute = (
-        min(profile.compute_fraction, memory) if _in_turns(profile) else (profile.compute_fraction)
-    )
+@lru_cache(maxsize=512)
+def _of_slices(question: _Question) -> tuple[Offer, ...]:
+    """The model on one GPU with each slice's memory, slowed by the slice's share."""
+    choice, divided = question.choice, question.divided
+    # All of a GPU is better had whole: it can then work with others.
+    profiles = [one for one in divided.profiles[:-1] if one.size < divided.slots]
+    if not profiles:
+        return ()
+    ask = asked(choice.scenario)
+    found = sliced(choice, question.catalogue, ask.lengths, [one.memory_bytes for one in profiles])
+    memory = np.array([one.size / divided.slots for one in profiles])
+    compute = np.array([one.compute_fraction for one in profiles])
+    compute = np.where([_in_turns(one) for one in profiles], np.minimum(compute, memory), compute)
+    fast = _nominal(found.curve)
     curve = SpeedCurve(
-        in_flight=found.curve.in_flight,
-        ttft_s=found.curve.ttft_s / compute,
-        tpot_s=found.curve.tpot_s / min(compute, memory),
-        prefill_s=found.curve.prefill_s / compute,
-        slots=found.curve.slots,
+        in_flight=fast.in_flight,
+        ttft_s=fast.ttft_s / compute[:, None],
+        tpot_s=fast.tpot_s / np.minimum(compute, memory)[:, None],
+        prefill_s=fast.prefill_s / compute,
+        slots=fast.slots,
     )
-    return _offers(found, curve, ask, choice, profile)[0]
+    return tuple(_offers(found, curve, ask, choice, profiles))
 
 
 def _in_turns(profile: SliceProfile) -> bool:
@@ -166,15 +154,19 @@ def _in_turns(profile: SliceProfile) -> bool:
 
 
 def _offers(
-    found: Candidates, curve: SpeedCurve, ask: Asked, choice: Choice, profile: SliceProfile
+    found: Candidates,
+    fast: SpeedCurve,
+    ask: Asked,
+    choice: Choice,
+    profiles: Sequence[SliceProfile],
 ) -> list[Offer]:
+    """One for each layout or slice; ``fast`` is the curve as predicted, without its range."""
     traffic, target = traffic_of(ask), target_of(choice.scenario)
-    capacity = replica_capacity(curve, traffic, target)
+    capacity = replica_capacity(fast, traffic, target)
     people = not traffic.is_open
-    each = (capacity.users if people else capacity.rate_per_s)[NOMINAL]
+    each = capacity.users if people else capacity.rate_per_s
     amount = ask.plan.active_users if people else ask.plan.peak_per_s
     replicas = replicas_needed(amount, each)
-    fast = _nominal(curve)
     felt = service(fast, traffic, target, _load(fast, ask, traffic, replicas))
     answer = max(ask.plan.answer_tokens, 1.0)
     tokens = fast.in_flight * answer / (fast.ttft_s + (answer - 1.0) * fast.tpot_s)
@@ -182,7 +174,7 @@ def _offers(
     best = np.where(within & (fast.slots >= 1.0)[:, None], tokens, 0.0).max(axis=-1)
     return [
         Offer(
-            profile=profile,
+            profile=profiles[at],
             tensor_parallel=int(found.tensor_parallel[at]),
             pipeline_parallel=int(found.pipeline_parallel[at]),
             capacity=float(each[at]),
@@ -229,6 +221,7 @@ def _why_not(curve: SpeedCurve, target: ServiceTarget, at: int) -> str:
     return "the first token takes too long even for one request"
 
 
+@lru_cache(maxsize=512)
 def _embedding_offers(question: _Question) -> tuple[Offer, ...]:
     """An embedding model reads each text once: the speed of reading, on one GPU or slice.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from planner.catalogue import QUANTITIES, Basis, Catalogue, weakest
+from planner.catalogue import QUANTITIES, Accelerator, Basis, Catalogue, weakest
 from planner.memory import device, engine_limits, replica_memory, weight_format
 from planner.performance import (
     RUNS,
@@ -89,10 +90,46 @@ def candidates(choice: Choice, catalogue: Catalogue, lengths: Lengths) -> Candid
     return _of_layouts(choice, catalogue, lengths, n, p)
 
 
-def _of_layouts(
-    choice: Choice, catalogue: Catalogue, lengths: Lengths, n: np.ndarray, p: np.ndarray
+def sliced(
+    choice: Choice, catalogue: Catalogue, lengths: Lengths, memory_bytes: Sequence[float]
 ) -> Candidates:
-    slots = _slots(choice, lengths, n, p)
+    """One GPU with less memory than it has, for each of several amounts; as fast as the whole one.
+
+    Parameters
+    ----------
+    choice : Choice
+    catalogue : Catalogue
+    lengths : Lengths
+    memory_bytes : sequence of float
+        What a process may use of the GPU.
+
+    Returns
+    -------
+    Candidates
+        Amounts of memory in the place of layouts.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.scenario import Scenario
+    >>> c = load_catalogue()
+    >>> found = sliced(Choice.of(Scenario(), c), c, Lengths(1000, 200), (40e9, 85e9))
+    >>> [bool(slots > 0) for slots in found.slots]
+    [False, True]
+    """
+    parts = [replace(choice.gpu, memory_usable_bytes=float(value)) for value in memory_bytes]
+    one = np.ones(len(parts))
+    return _of_layouts(choice, catalogue, lengths, one, one, parts)
+
+
+def _of_layouts(
+    choice: Choice,
+    catalogue: Catalogue,
+    lengths: Lengths,
+    n: np.ndarray,
+    p: np.ndarray,
+    gpus: Sequence[Accelerator] = (),
+) -> Candidates:
+    """With ``gpus``, one for each layout, in the place of the choice's own where memory counts."""
+    slots = _slots(choice, lengths, n, p, gpus or [choice.gpu])
     reference = Reference.of(catalogue)
     # Half a slot is none, but a curve needs two points to be drawn.
     grid = np.maximum(slots, 2.0)[:, None] ** np.linspace(0.0, 1.0, POINTS)
@@ -123,9 +160,11 @@ def _of_layouts(
     return Candidates(n, p, slots, speed, curve, factors, basis)
 
 
-def _slots(choice: Choice, lengths: Lengths, n: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _slots(
+    choice: Choice, lengths: Lengths, n: np.ndarray, p: np.ndarray, gpus: Sequence[Accelerator]
+) -> np.ndarray:
     deployment = choice.scenario.deployment
-    gpu = device(choice.engine, [choice.gpu])
+    gpu = device(choice.engine, gpus)
     held = replica_memory(
         choice.model,
         weight_format(choice.engine, [choice.weight_precision]),
