@@ -35,6 +35,14 @@ class Geometry:
     """Largest number of slices on one GPU whatever their size [1]; 0 for no such limit."""
 
     @cached_property
+    def _key(self) -> int:
+        return hash((self.id, self.slots, self.most_slices, tuple(self.by_name)))
+
+    def __hash__(self) -> int:
+        # Kept, because every cache of the search over placements asks for it.
+        return self._key
+
+    @cached_property
     def by_name(self) -> dict[str, SliceProfile]:
         """The profiles by name."""
         return {profile.name: profile for profile in self.profiles}
@@ -177,13 +185,16 @@ class Placement:
     pieces: tuple[Piece, ...]
     seats: tuple[Seat, ...]
     method: str
-    """The policy's name, or ``exact``."""
+    """The policy's name, ``fewest hosts`` of a plan, or ``exact``."""
     proven: bool = False
     """No placement places more, nor as much with fewer hosts."""
     bound_hosts: int = 0
     """Fewest hosts that any placement can need [1]."""
     refusals: tuple[tuple[int, str], ...] = field(default=())
     """For each piece without a seat, its index and the limit that refused it."""
+    assured: frozenset[str] = frozenset()
+    """Workloads that are placed in full, as are all before them in priority; the others fill what
+    is left."""
 
     @cached_property
     def seat_of(self) -> dict[int, Seat]:

@@ -40,6 +40,9 @@ from planner.scenario import Scenario
 
 PLANNED = "fewest hosts"
 """The policy that looks at all pieces at once; the others take one after the other."""
+PLATFORMS_OWN = "spread"
+"""What vSphere (best performance) and Kubernetes (least allocated) do when nobody says otherwise:
+a plan made in one go does not tell them who goes where."""
 SECOND_CHOICES = 2
 """How often workloads that found no room are sized anew for their next best kind of host."""
 
@@ -127,9 +130,16 @@ class Portfolio:
         )
 
     @cached_property
+    def open_fleet(self) -> Fleet:
+        """The fleet without the hosts in reserve."""
+        hosts = (h for at, h in enumerate(self.fleet.hosts) if at not in self.reserved)
+        return replace(self.fleet, hosts=tuple(hosts))
+
+    @cached_property
     def by_policy(self) -> Mapping[str, Placement]:
-        """The same pieces by every policy, without a reserve: before and after a change."""
-        return {name: _placed(self.fleet, self.pieces, name) for name in (PLANNED, *POLICIES)}
+        """The same pieces beside the same reserve by every policy: before and after a change."""
+        names = (PLANNED, *POLICIES)
+        return {name: _placed(self.open_fleet, self.pieces, name) for name in names}
 
     @cached_property
     def calendar(self) -> FleetCalendar:
@@ -139,7 +149,7 @@ class Portfolio:
         return fleet_calendar(bookings, float(self.fleet.gpus), weeks)
 
     def orders(self, progress: Callable[[int, int], bool | None] | None = None) -> OrderResult:
-        """Many power-on orders of the same pieces; takes seconds.
+        """Many power-on orders of the same pieces beside the reserve; takes seconds.
 
         Parameters
         ----------
@@ -151,11 +161,13 @@ class Portfolio:
         OrderResult
         """
         asked = self.scenario.portfolio
-        policy = "best fit" if asked.placement == PLANNED else asked.placement
-        return power_on_orders(self.fleet, self.pieces, policy, asked.orders, asked.seed, progress)
+        policy = PLATFORMS_OWN if asked.placement == PLANNED else asked.placement
+        return power_on_orders(
+            self.open_fleet, self.pieces, policy, asked.orders, asked.seed, progress
+        )
 
     def exact(self, time_limit_s: float = 10.0) -> Placement:
-        """A placement that is proven to be the best, or the best that was found in the time.
+        """Beside the reserve, a placement proven to be the best, or the best found in the time.
 
         Parameters
         ----------
@@ -165,7 +177,7 @@ class Portfolio:
         -------
         Placement
         """
-        return exact_placement(self.fleet, self.pieces, time_limit_s)
+        return exact_placement(self.open_fleet, self.pieces, time_limit_s)
 
     def seats_to_dict(self) -> list[dict[str, Any]]:
         """Every piece and where it sits, for JSON.
