@@ -13,6 +13,7 @@ from planner.calibration import read_excluded, read_measurements
 from planner.charts.accuracy import LEFT_OUT_NAMES, QUANTITY_NAMES, accuracy_blocks
 from planner.charts.energy_accuracy import QUANTITY_NAMES as energy_names
 from planner.charts.energy_accuracy import energy_blocks
+from planner.charts.training_accuracy import training_blocks
 from planner.performance import Reference
 from planner.workbook import how_accurate
 from planner.workbook.links import LINKS, links_from
@@ -83,7 +84,9 @@ def test_groups_count_their_measurements_once(title):
 def test_the_page_hands_over_plain_data():
     page = how_accurate()
     titles = [block["title"] for block in page.content["blocks"]]
-    assert titles == [*BY_TITLE, *(block.title for block in ENERGY)]
+    training = training_blocks(CATALOGUE)
+    assert titles == [*BY_TITLE, *(block.title for block in (*ENERGY, *training))]
+    assert len(set(titles)) == len(titles)
     assert json.dumps(page.content, allow_nan=False)
     page.receive("nonsense")  # Ignored: the page only ever asks for the chart library.
 

@@ -14,6 +14,7 @@ from planner.charts.figures import (
     memory_by_part,
     quality_by_precision,
 )
+from planner.charts.fleet import FLEET_CHARTS, FLEET_TABLES, order_chart, order_words
 from planner.charts.load import growth, week
 from planner.charts.policy import POLICY_TABLES
 from planner.charts.speed import judged, step_parts, trade_off
@@ -31,11 +32,13 @@ CHARTS: dict[str, Callable[[Plan, Catalogue], Spec]] = {
     "growth": growth,
     **COST_CHARTS,
     **ENERGY_CHARTS,
+    **FLEET_CHARTS,
     **VALUE_CHARTS,
 }
 """Every chart, by the name that the pages use."""
 TABLES: dict[str, Callable[[Plan, Catalogue], Spec]] = {
     **COST_TABLES,
+    **FLEET_TABLES,
     **POLICY_TABLES,
     **VALUE_TABLES,
 }
@@ -57,6 +60,8 @@ __all__ = [
     "growth",
     "judged",
     "memory_by_part",
+    "order_chart",
+    "order_words",
     "quality_by_precision",
     "step_parts",
     "trade_off",

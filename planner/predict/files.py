@@ -15,13 +15,14 @@ from planner.demand.csv_log import text_of
 from planner.errors import InvalidScenario
 from planner.performance import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from planner.predict.table import Progress, answer_rows, renamed
+from planner.predict.training_rows import TRAINING_COLUMNS
 from planner.scenario import one_line
 from planner.scenario.files import write_whole
 
 STANDARD_OUTPUT = "-"
 DELIMITERS = ",;\t|"
 LIMIT_BYTES = 1_000_000_000
-_KNOWN = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS}
+_KNOWN = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *sum(TRAINING_COLUMNS.values(), ())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """A table of configurations, answered row by row.
 
+A table with a column ``method`` or ``task`` and no load of a server is about training; see
+:mod:`planner.predict.training`. Any other is about serving, of which this module tells.
+
 A row that somebody measured did fit. So where the memory model leaves no room for one request but
 the weights alone fit the GPUs, the engine is taken to have been given nearly all of the memory and
 the answer counts as assumed; where the weights do not fit, the row says by how much.
@@ -26,7 +29,8 @@ from planner.performance import (
     predict_cases,
     read_cases,
 )
-from planner.scenario import one_line
+from planner.predict.columns import find_columns, without_clash
+from planner.predict.training import is_training, training_answers, training_columns
 from planner.units import GIB
 
 ADDED_COLUMNS = (
@@ -82,7 +86,7 @@ def predict_table(
     catalogue: Catalogue,
     progress: Progress | None = None,
 ) -> dict[str, list[Any]]:
-    """A table with the answer to every row: its own columns, then ``ADDED_COLUMNS``.
+    """A table with the answer to every row: its own columns, then those of :func:`added_columns`.
 
     Columns are found by their exact name, else without regard to case and surrounding blanks.
     A column of the table that is called like an added one is kept as ``<name>_input``.
@@ -98,8 +102,9 @@ def predict_table(
     Returns
     -------
     dict of str to list
-        Seconds, tokens, joules and watts as numbers, None where there is no answer; ``basis`` in
-        words, that of the speed; ``error`` is one sentence, or blank.
+        Seconds, tokens, joules and watts (of training: GiB, tokens a second, TFLOP/s and percent)
+        as numbers, None where there is no answer; ``basis`` in words, of serving that of the speed;
+        ``error`` is one sentence, or blank.
 
     Raises
     ------
@@ -146,7 +151,9 @@ def answer_rows(
     >>> answer_rows(names, cells, load_catalogue())["error"][0].split(":")[0]
     'meta-llama/Meta-Llama-3.1-70B at bf16 does not fit'
     """
-    places = _find_columns(names)
+    if is_training(names):
+        return training_answers(names, cells, catalogue, progress)
+    places = find_columns(names, (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS), REQUIRED_COLUMNS)
     count = len(cells[0])
     reference = Reference.of(catalogue)
     found: dict[str, list[Any]] = {name: [] for name in ADDED_COLUMNS}
@@ -174,16 +181,24 @@ def renamed(names: Sequence[str]) -> list[str]:
     >>> renamed(["model", "error", "error_input"])
     ['model', 'error_input_2', 'error_input']
     """
-    taken, result = {*names, *ADDED_COLUMNS}, []
-    for name in names:
-        if name in ADDED_COLUMNS:
-            new, number = f"{name}_input", 2
-            while new in taken:
-                new, number = f"{name}_input_{number}", number + 1
-            taken.add(new)
-            name = new
-        result.append(name)
-    return result
+    return without_clash(names, added_columns(names))
+
+
+def added_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """What an answer adds to a table with these columns: of serving, or of training.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    tuple of str
+
+    >>> added_columns(["model", "method"])[0], added_columns(["model", "isl"])[0]
+    ('peak_mem_gib_per_gpu', 'ttft_s')
+    """
+    return training_columns(names) if is_training(names) else ADDED_COLUMNS
 
 
 def _as_columns(table: Any) -> dict[str, Sequence[Any]]:
@@ -199,25 +214,6 @@ def _as_columns(table: Any) -> dict[str, Sequence[Any]]:
             f"The columns have {min(lengths)} to {max(lengths)} cells; give all the same number."
         )
     return columns
-
-
-def _find_columns(names: Sequence[str]) -> dict[str, int]:
-    """Where each column stands, by its exact name or else by a careless one."""
-    exact: dict[str, int] = {}
-    careless: dict[str, int] = {}
-    for place, name in enumerate(names):
-        exact.setdefault(name, place)
-        careless.setdefault(str(name).strip().lower(), place)
-    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
-    found = {one: exact.get(one, careless.get(one)) for one in known}
-    missing = [one for one in REQUIRED_COLUMNS if found[one] is None]
-    if missing:
-        has = one_line(", ".join(str(name) for name in names), 120) or "none"
-        raise InvalidScenario(
-            f"The table has no column {', '.join(missing)}; it needs {', '.join(REQUIRED_COLUMNS)} "
-            f"in its first line and has {has}."
-        )
-    return {one: place for one, place in found.items() if place is not None}
 
 
 def _answers(

@@ -13,6 +13,7 @@ from planner.catalogue import load_catalogue
 from planner.charts.accuracy import accuracy_blocks
 from planner.charts.energy_accuracy import energy_blocks
 from planner.charts.published_costs import published_cost_blocks
+from planner.charts.training_accuracy import training_blocks
 from planner.performance import Reference
 from planner.workbook.dashboards import STATIC
 from planner.workbook.links import links_from
@@ -52,12 +53,12 @@ def how_accurate() -> ReportPage:
     ReportPage
     """
     catalogue = load_catalogue()
-    reference = Reference.of(catalogue)
+    serving, energy = accuracy_blocks(catalogue), energy_blocks(Reference.of(catalogue))
     return _page(
         "How accurate?",
         "Every published measurement beside the prediction, and how far off predictions are for "
         "what was never measured.",
-        [asdict(block) for block in (*accuracy_blocks(catalogue), *energy_blocks(reference))],
+        [asdict(block) for block in (*serving, *energy, *training_blocks(catalogue))],
         "validation/accuracy.ipynb",
     )
 
