@@ -17,8 +17,9 @@ from planner.placement.records import Fleet, Piece, Placement
 
 PLANNED = "fewest hosts"
 """The method of a plan, whichever policy breaks its ties."""
-EFFORTS = {"normal": 1, "high": 10}
-"""How many times the usual number of tries."""
+EFFORTS = ("normal", "high")
+HIGH_LIMIT_S = 10.0
+"""What the exact solver may take where a high effort asks it [s]."""
 _FIT_TRIES, _HOST_TRIES, _MORE_TRIES = 500, 40, 1000
 _SEED, _MEASURES, _LIGHT = 20, 4, 4
 Weigh = Callable[[Item], float]
@@ -50,8 +51,9 @@ def plan_placement(
     policy : str
         One of :data:`planner.placement.POLICIES`; decides among places that are equally good.
     effort : str
-        ``normal`` or ``high``: a number of tries, not of seconds, so that the same question
-        always has the same answer.
+        ``normal`` is a number of tries, not of seconds, so that the same question always has the
+        same answer. ``high`` asks the exact solver too where a piece found no place: a crowded
+        fleet may take one more that no try found.
 
     Returns
     -------
@@ -75,8 +77,14 @@ def plan_placement(
         raise InvalidScenario(
             f"effort is {effort!r} but should be one of {', '.join(EFFORTS)}.", "effort"
         )
-    asked = question(fleet, pieces, pinned=False)
-    return _Plan(asked, policy, EFFORTS[effort]).made()
+    made = _Plan(question(fleet, pieces, pinned=False), policy).made()
+    if effort == "normal" or len(made.seats) == len(pieces):
+        return made
+    # The solver starts from this plan, so that it cannot be known to this module before.
+    from planner.placement.exact import exact_placement
+
+    solved = exact_placement(fleet, pieces, HIGH_LIMIT_S)
+    return max(solved, made, key=lambda one: (len(one.assured), len(one.seats)))
 
 
 def fits(fleet: Fleet, pieces: tuple[Piece, ...], policy: str = "best fit") -> bool:
@@ -99,15 +107,15 @@ def fits(fleet: Fleet, pieces: tuple[Piece, ...], policy: str = "best fit") -> b
     >>> fits(Fleet(()), ())
     True
     """
-    plan = _Plan(question(fleet, pieces, pinned=False), policy, 1)
+    plan = _Plan(question(fleet, pieces, pinned=False), policy)
     return plan.fit(range(len(pieces)), _FIT_TRIES) is not None
 
 
 class _Plan:
     """The steps of one plan, with what they share."""
 
-    def __init__(self, asked: Question, policy: str, effort: int) -> None:
-        self.asked, self.policy, self.effort = asked, policy, effort
+    def __init__(self, asked: Question, policy: str) -> None:
+        self.asked, self.policy = asked, policy
         self.book = HostStates(asked, score_of(policy, asked))
         self.random = Random(_SEED)
         self.sizes = [_sizes(asked, number) for number in range(len(asked.kinds))]
@@ -119,7 +127,7 @@ class _Plan:
 
     def made(self) -> Placement:
         every = range(len(self.asked.pieces))
-        search = self.fit(every, self.effort * _FIT_TRIES // 8)
+        search = self.fit(every, _FIT_TRIES // 8)
         names = list(self.workloads)
         if search is None:
             search, names = self.longest(names)
@@ -169,14 +177,14 @@ class _Plan:
         while low < high:
             middle = (low + high + 1) // 2
             chosen = [i for name in names[:middle] for i in self.workloads[name]]
-            search = self.fit(chosen, self.effort * _FIT_TRIES // 4)
+            search = self.fit(chosen, _FIT_TRIES // 4)
             if search is None:
                 high = middle - 1
             else:
                 low, found = middle, search
         while low < len(names):
             chosen = [i for name in names[: low + 1] for i in self.workloads[name]]
-            search = self.fit(chosen, self.effort * _FIT_TRIES)
+            search = self.fit(chosen, _FIT_TRIES)
             if search is None:
                 break
             low, found = low + 1, search
@@ -201,7 +209,7 @@ class _Plan:
         left = [(i,) for i in order if not search.insert((i,))]
 
         lost = len(others) - most_pieces(self.asked, list(assured), others)
-        self.swapped(search, left, self.effort * _MORE_TRIES, lost)
+        self.swapped(search, left, _MORE_TRIES, lost)
 
     def swapped(self, search: Search, left: list[Item], tries: int, enough: float) -> list[Item]:
         """Leave out as few pieces as possible, and no assured one."""
@@ -234,7 +242,7 @@ class _Plan:
         search.remove(list(search.on[host]))
         items.sort(key=self.weigh, reverse=True)
         left = [item for item in items if not search.insert(item)]
-        tries = self.effort * _HOST_TRIES
+        tries = _HOST_TRIES
         if out:
             # Other pieces may stay out instead, as many as before.
             left = self.swapped(search, left + [(i,) for i in out], tries, len(out))
