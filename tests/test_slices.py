@@ -521,7 +521,10 @@ def is_state(found: Geometry, taken: tuple) -> bool:
     return (
         len(slots) == len(set(slots))
         and all(start in cuts[name].starts for name, start in taken)
-        and sum(cuts[name].compute for name, _ in taken) <= found.profiles[0].compute_total
+        and (
+            found.carving != "mig"
+            or sum(cuts[name].compute for name, _ in taken) <= found.profiles[0].compute_total
+        )
         and all(not cuts[name].most or n <= cuts[name].most for name, n in counts.items())
         and (not found.same_size or len(counts) <= 1)
         and (not found.most_slices or len(taken) <= found.most_slices)

@@ -22,9 +22,9 @@ from planner.placement.fragmentation import (
 )
 from planner.placement.geometry import carvings_of, geometry
 from planner.placement.large_fleet import PACKING_POLICIES, FleetRun, pack_fleet
-from planner.placement.layouts import layouts
 from planner.placement.mixes import FleetNodes, FleetTasks, draw_arrivals, share_mix
 from planner.placement.order import OrderResult, power_on_orders
+from planner.placement.patterns import layouts
 from planner.placement.placing import place
 from planner.placement.planning import plan_placement
 from planner.placement.policies import POLICIES

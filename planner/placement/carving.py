@@ -71,8 +71,10 @@ def _room(geometry: Geometry, taken: Taken, profile: str) -> int:
 
 def _compute_room(geometry: Geometry, taken: Taken, profile: str) -> int:
     wanted = geometry.by_name[profile]
-    left = _rules(geometry).compute - _compute(geometry, taken)
-    return left // wanted.compute if wanted.compute else geometry.slots
+    # Only MIG gives compute away for good; the others have the GPU's in turns.
+    if geometry.carving != "mig" or not wanted.compute:
+        return geometry.slots
+    return (_rules(geometry).compute - _compute(geometry, taken)) // wanted.compute
 
 
 @lru_cache(maxsize=1 << 18)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -66,10 +67,53 @@ def patterns(geometry: Geometry, profiles: frozenset[str]) -> tuple[Pattern, ...
     return tuple(ends[-1][counts] for counts in _maximal(ends[-1]) if any(counts))
 
 
+@lru_cache(maxsize=256)
+def layouts(geometry: Geometry) -> tuple[tuple[int, ...], ...]:
+    """The maximal layouts of one GPU, counted by profile: no slice can be added to any of them.
+
+    Which slots the slices take does not matter to a plan, so layouts are the counts of
+    :func:`patterns` with all profiles, and the GPU given whole.
+
+    Parameters
+    ----------
+    geometry : Geometry
+
+    Returns
+    -------
+    tuple of tuple of int [1]
+        Slices by profile in the geometry's order; the last is the GPU given whole. Most slices
+        first.
+
+    Source: the definition; the starts are the catalogue's.
+
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.placement.geometry import geometry
+    >>> for counts in layouts(geometry(load_catalogue(), "a30-24gb", "mig")):
+    ...     print(counts)
+    (4, 0, 0, 0)
+    (2, 1, 0, 0)
+    (0, 2, 0, 0)
+    (0, 0, 1, 0)
+    (0, 0, 0, 1)
+    """
+    names = [one.name for one in geometry.profiles[:-1]]
+    rows = []
+    for pattern in patterns(geometry, frozenset(names)):
+        held = Counter(name for name, _ in pattern)
+        rows.append(tuple(held[name] for name in names))
+    rows.sort(key=lambda row: (-sum(row), [-n for n in row]))
+    return (*((*row, 0) for row in rows), (*(0 for _ in names), 1))
+
+
 def _of_one_size(geometry: Geometry, profile: SliceProfile) -> Pattern:
-    count = min(profile.most or geometry.slots, geometry.slots // profile.size)
-    count = min(count, geometry.most_slices or count)
-    return tuple((profile.name, i * profile.size) for i in range(count))
+    """As many as fit, each at the first start that is free."""
+    held: list[tuple[str, int]] = []
+    end = 0
+    for start in sorted(profile.starts):
+        if start >= end and _allowed(geometry, [profile], (len(held) + 1,)):
+            held.append((profile.name, start))
+            end = start + profile.size
+    return tuple(held)
 
 
 def _allowed(geometry: Geometry, asked: list[SliceProfile], counts: tuple[int, ...]) -> bool:
