@@ -289,6 +289,23 @@ def test_too_many_notebooks_name_the_limit_and_a_remedy() -> None:
     assert len(found.placement.seats) > 0
 
 
+def test_a_lone_host_that_must_not_be_lost_asks_for_another() -> None:
+    hosts = [host for host in FLEET.to_dict()["portfolio"]["hosts"] if host["name"] != "sliced"]
+    kept = evaluate(FLEET.changed({"portfolio.hosts": hosts}), CATALOGUE).portfolio
+    assert "would fit, but not beside the host in reserve" in kept.refusal
+    assert "one more host like whole" in kept.refusal
+    hosts[0]["count"] += 1
+    more = evaluate(FLEET.changed({"portfolio.hosts": hosts}), CATALOGUE).portfolio
+    first = kept.first_refusal.workload
+    assert first not in {more.pieces[i].workload for i in more.placement.unplaced}
+
+
+def test_a_single_host_is_said_not_to_be_safe() -> None:
+    plan = plan_of(SMALL, n_plus_one=True)
+    assert plan.fleet.pieces_placed == plan.fleet.pieces
+    assert plan.fleet.verdict == "All fits, but not after the loss of a host"
+
+
 def test_a_rack_that_cannot_feed_its_hosts_refuses() -> None:
     found = plan_of(SMALL, rack_kw=1.0).portfolio
     assert not found.placement.seats

@@ -17,7 +17,8 @@ from planner.placement.records import Fleet, Piece, Placement
 
 PLANNED = "fewest hosts"
 """The method of a plan, whichever policy breaks its ties."""
-EFFORTS = ("normal", "high")
+EFFORTS = {"quick": 20, "normal": 1, "high": 1}
+"""By what the tries to fill gaps are divided."""
 HIGH_LIMIT_S = 10.0
 """What the exact solver may take where a high effort asks it [s]."""
 _FIT_TRIES, _HOST_TRIES, _MORE_TRIES = 500, 40, 1000
@@ -52,7 +53,8 @@ def plan_placement(
         One of :data:`planner.placement.POLICIES`; decides among places that are equally good.
     effort : str
         ``normal`` is a number of tries, not of seconds, so that the same question always has the
-        same answer. ``high`` asks the exact solver too where a piece found no place: a crowded
+        same answer. ``quick`` tries less to fill what the assured workloads leave, for a slider
+        that moves. ``high`` asks the exact solver too where a piece found no place: a crowded
         fleet may take one more that no try found.
 
     Returns
@@ -77,8 +79,8 @@ def plan_placement(
         raise InvalidScenario(
             f"effort is {effort!r} but should be one of {', '.join(EFFORTS)}.", "effort"
         )
-    made = _Plan(question(fleet, pieces, pinned=False), policy).made()
-    if effort == "normal" or len(made.seats) == len(pieces):
+    made = _Plan(question(fleet, pieces, pinned=False), policy, EFFORTS[effort]).made()
+    if effort != "high" or len(made.seats) == len(pieces):
         return made
     # The solver starts from this plan, so that it cannot be known to this module before.
     from planner.placement.exact import exact_placement
@@ -114,8 +116,8 @@ def fits(fleet: Fleet, pieces: tuple[Piece, ...], policy: str = "best fit") -> b
 class _Plan:
     """The steps of one plan, with what they share."""
 
-    def __init__(self, asked: Question, policy: str) -> None:
-        self.asked, self.policy = asked, policy
+    def __init__(self, asked: Question, policy: str, haste: int = 1) -> None:
+        self.asked, self.policy, self.haste = asked, policy, haste
         self.book = HostStates(asked, score_of(policy, asked))
         self.random = Random(_SEED)
         self.sizes = [_sizes(asked, number) for number in range(len(asked.kinds))]
@@ -209,7 +211,7 @@ class _Plan:
         left = [(i,) for i in order if not search.insert((i,))]
 
         lost = len(others) - most_pieces(self.asked, list(assured), others)
-        self.swapped(search, left, _MORE_TRIES, lost)
+        self.swapped(search, left, _MORE_TRIES // self.haste, lost)
 
     def swapped(self, search: Search, left: list[Item], tries: int, enough: float) -> list[Item]:
         """Leave out as few pieces as possible, and no assured one."""
@@ -245,6 +247,7 @@ class _Plan:
         tries = _HOST_TRIES
         if out:
             # Other pieces may stay out instead, as many as before.
+            tries = max(tries // self.haste, 4)
             left = self.swapped(search, left + [(i,) for i in out], tries, len(out))
         else:
             left = repair(search, left, self.weigh, tries, self.random)

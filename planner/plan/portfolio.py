@@ -90,7 +90,9 @@ class Portfolio:
     def first_refusal(self) -> Refusal | None:
         """The first workload that finds no place, the limit, and the smallest change that helps."""
         found = first_refusal(self.placement)
-        return found or (first_refusal(self.night) if self.night else None)
+        if found is None:
+            return first_refusal(self.night) if self.night else None
+        return self._refused_by_reserve(found) if self.reserved else found
 
     @property
     def refusal(self) -> str:
@@ -203,6 +205,27 @@ class Portfolio:
             )
         return made
 
+    def _refused_by_reserve(self, found: Refusal) -> Refusal:
+        """The same refusal, or that of the reserve where without one the workload has a place."""
+        asked = self.scenario.portfolio
+        alone = _placed(self.fleet, self.pieces, asked.placement)
+        if any(alone.pieces[i].workload == found.workload for i in alone.unplaced):
+            return found
+        kinds = {host.kind: host for host in self.fleet.hosts}
+        remedy = "It fits when nothing has to survive the loss of a host."
+        for kind, host in kinds.items():
+            more = replace(self.fleet, hosts=(*self.fleet.hosts, replace(host, id=f"{kind}+1")))
+            then = _reserved(more, self.pieces, asked.placement, True).placement
+            if all(then.pieces[i].workload != found.workload for i in then.unplaced):
+                remedy = f"It fits with one more host like {kind}."
+                break
+        return replace(
+            found,
+            constraint="reserve",
+            sentence=f"{found.workload} would fit, but not beside the host in reserve.",
+            remedy=remedy,
+        )
+
     def _of_shift(self, shift: str) -> tuple[Piece, ...]:
         return tuple(
             piece for one in self.workloads if shift in shift_of(one.row) for piece in one.pieces
@@ -270,7 +293,9 @@ def _with_skips(
 
 @lru_cache(maxsize=32)
 def _placed(fleet: Fleet, pieces: tuple[Piece, ...], policy: str) -> Placement:
-    return plan_placement(fleet, pieces) if policy == PLANNED else place(fleet, pieces, policy)
+    if policy == PLANNED:
+        return plan_placement(fleet, pieces, effort="quick")
+    return place(fleet, pieces, policy)
 
 
 @lru_cache(maxsize=16)
