@@ -164,7 +164,7 @@ def test_the_examples_fill_the_card(start):
         expect(box(start, "title")).to_have_value(example.title)
         expect(start.locator(".pl-status-error")).to_be_hidden()
         assert scenario_of(start, ".pl-map a") == example
-        seen.add(start.locator('[data-headline="memory.deployment_bytes"]').inner_text())
+        seen.add(start.locator(".pl-headlines").inner_text())
     assert len(seen) == len(EXAMPLES), "the examples have different answers"
     after(start, start.get_by_role("button", name="Undo").click)
     expect(box(start, "title")).to_have_value(load_example(EXAMPLES[-2]).title)
