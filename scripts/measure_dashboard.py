@@ -33,6 +33,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from planner.scenario import load_example
+
 STEP_P50_LIMIT_MS = 60.0
 STEP_P95_LIMIT_MS = 120.0
 DRAG_LIMIT_MS = 200.0
@@ -42,12 +44,27 @@ COLD_LIMIT_S = 6.0
 NOTEBOOK = "1-will-it-fit.ipynb"
 PATH = "workload.concurrent_sequences"
 """The slider that is moved: its every step changes the memory chart and the headlines."""
+FLEET = load_example("shared-fleet").changed(
+    {
+        "portfolio.hosts": [
+            {"name": "sliced", "count": 8, "carving": "mig"},
+            {"name": "whole", "count": 8},
+        ]
+    }
+)
+"""16 hosts of 8 GPUs."""
+NOTEBOOKS_ROW = [row.shape for row in FLEET.portfolio.workloads].index("notebooks")
 SLIDERS = {
     "fit": (NOTEBOOK, PATH),
     "fast": ("2-how-fast-how-many.ipynb", "service_level.tpot_s"),
     "cost": ("3-own-rent-or-call.ipynb", "demand.users"),
+    "fleet": (
+        f"4-carve-and-place.ipynb?{FLEET.to_query()}",
+        f"portfolio.workloads/{NOTEBOOKS_ROW}/people",
+    ),
 }
-"""Notebook of each dashboard, and the slider that is moved on it."""
+"""Notebook of each dashboard, with a scenario or without, and the slider that is moved on it: a
+field, or a cell of a table by its row."""
 VIEWPORT = {"width": 1440, "height": 900}
 START_S, PAINT_MS = 60, 60_000
 SETTLE_S = 4.0
@@ -71,7 +88,8 @@ PROBE = """
   // The headline that names the slider's own value.
   const shown = () => [...document.querySelectorAll(
     '[data-headline="fit.sequences"], [data-headline="serving.user_tokens_per_s"], ' +
-    '[data-page="own-rent-or-call"] [data-headline="words-data-science"]')]
+    '[data-page="own-rent-or-call"] [data-headline="words-data-science"], ' +
+    '[data-page="carve-and-place"] .pl-row-said')]
     .map((node) => node.textContent).join(" ");
   const waiters = [];
   document.addEventListener("planner:charts", () => {
@@ -81,6 +99,8 @@ PROBE = """
   document.addEventListener("planner:painted", (event) => {
     const painted = { seq: event.detail.seq, at: performance.now(), shown: shown() };
     probe.painted.push(painted);
+    // What is painted at rest, before a step or while it is under way, is no answer to it.
+    if (!probe.inputs.length || (waiters.length && probe.picture() === probe.before)) return;
     waiters.splice(0).forEach((resolve) => requestAnimationFrame(() => {
       const channel = new MessageChannel(); // after the frame that shows it
       channel.port1.onmessage = () => resolve({ ...painted, presented: performance.now() });
@@ -99,7 +119,7 @@ PROBE = """
   };
   probe.arm = () => {
     probe.inputs.length = 0;
-    const before = probe.picture();
+    const before = (probe.before = probe.picture());
     const marked = () => Number(document.querySelector(".planner").dataset.paintedSeq);
     const seq = marked();
     probe.answer = new Promise((resolve, reject) => {
@@ -168,6 +188,7 @@ class Workbook:
 
     def wait_until_warm(self, notebook: str) -> None:
         """Wait until a kernel that nobody has used stands ready for the notebook."""
+        notebook = notebook.partition("?")[0]
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             log = self.log()
@@ -289,7 +310,13 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def slider(page: Page, path: str = PATH):
-    """The range input of a scenario field."""
+    """The range input of a scenario field; a row of a table is opened for it."""
+    table, cell, place = path.partition("/")
+    if cell:
+        row = page.locator(f'[data-path="{table}"] [data-row="{place.partition("/")[0]}"]')
+        opener = row.locator(".pl-row-open")
+        if opener.get_attribute("aria-expanded") == "false":
+            opener.click()
     return page.locator(f'[data-path="{path}"] input[type=range]')
 
 

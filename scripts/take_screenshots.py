@@ -21,6 +21,7 @@ NOTEBOOKS = {
     "will-it-fit": "1-will-it-fit.ipynb",
     "how-fast-how-many": "2-how-fast-how-many.ipynb",
     "own-rent-or-call": "3-own-rent-or-call.ipynb",
+    "carve-and-place": "4-carve-and-place.ipynb",
     "is-it-worth-it": "6-is-it-worth-it.ipynb",
 }
 SIZES = ((1440, 900), (390, 844))
@@ -41,11 +42,13 @@ def settle(page: Page) -> None:
 
 
 def open_panels(page: Page) -> None:
-    """Run the simulation and show what hosts can serve, where a page offers them."""
-    if page.locator(".pl-panel").count():
-        page.get_by_role("button", name="Run the simulation").click()
+    """Run the slow answers and show what hosts can serve, where a page offers them."""
+    for run in page.locator(".pl-panel .pl-button-main").all():
+        panel = run.locator("xpath=ancestor::section")
+        run.click()
+        panel.locator(".pl-verdict").wait_for(timeout=PAINT_MS)
+    if page.locator("[data-panel=served]").count():
         page.get_by_role("button", name="Show", exact=True).click()
-        page.wait_for_selector(".pl-verdict")
         page.wait_for_selector(".pl-served tbody tr")
 
 

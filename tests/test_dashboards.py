@@ -16,7 +16,7 @@ from planner.demand import profile_from_text, profile_log
 from planner.errors import PlannerError
 from planner.plan import evaluate, served_by, simulation_steps_of
 from planner.report import cost_headlines, headlines, speed_headlines, value_headlines
-from planner.scenario import EXAMPLES, FIELDS, Scenario, field_schema, load_example
+from planner.scenario import EXAMPLES, FIELDS, Scenario, field_schema, load_example, row_schema
 from planner.units import format_seconds
 from planner.workbook import (
     Dashboard,
@@ -31,7 +31,8 @@ from planner.workbook import (
 from planner.workbook.choices import CHOICES
 from planner.workbook.controls import control
 from planner.workbook.panels import CONFIG, QUOTES
-from planner.workbook.sections import DEMAND_SECTIONS, MONEY_SECTIONS
+from planner.workbook.rows import NOUNS, rows_of
+from planner.workbook.sections import DEMAND_SECTIONS, FLEET, MONEY_SECTIONS
 from planner.workbook.uploads import LOG, LOG_LIMIT_BYTES
 
 BUILDERS = {
@@ -43,9 +44,9 @@ BUILDERS = {
 DEMAND = {path for paths in DEMAND_SECTIONS.values() for path in paths}
 MONEY = {path for paths in MONEY_SECTIONS.values() for path in paths}
 NOT_SHOWN = {
-    "will-it-fit": {"title", "description", "deployment.hosts"} | DEMAND | MONEY,
-    "how-fast-how-many": {"title", "description", "deployment.hosts"} | MONEY,
-    "own-rent-or-call": {"title", "description", "deployment.hosts"}
+    "will-it-fit": {"title", "description", "deployment.hosts", *FLEET} | DEMAND | MONEY,
+    "how-fast-how-many": {"title", "description", "deployment.hosts", *FLEET} | MONEY,
+    "own-rent-or-call": {"title", "description", "deployment.hosts", *FLEET}
     | set(MONEY_SECTIONS["The work and its worth"]),
     "start-here": {"description"},
 }
@@ -55,12 +56,14 @@ FRAME = {
     "can_undo",
     "charts",
     "error",
+    "files",
     "fresh",
     "headlines",
     "hints",
     "kind",
     "notice",
     "query",
+    "rows",
     "seq",
     "stale",
     "values",
@@ -74,7 +77,7 @@ CHARTS_OF = {
 }
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "data" / "model_configs").glob("*.json"))
 
-KINDS = ("slider", "number", "choice", "search", "text", "file", "switch", "quotes")
+KINDS = ("slider", "number", "choice", "search", "text", "file", "switch", "quotes", "rows")
 """Controls that the page's script can make."""
 
 every_dashboard = pytest.mark.parametrize("name", BUILDERS)
@@ -104,8 +107,9 @@ def through_the_wire(content: Any) -> Any:
 
 
 def shown_values(scenario: Scenario) -> dict[str, Any]:
-    """The fields as the page gets them: quotes by the id of their price."""
-    return {**scenario.values(), QUOTES: scenario.finance.quoted}
+    """The fields as the page gets them: quotes by the id of their price, rows without defaults."""
+    tables = {table: rows_of(scenario, table) for table in NOUNS}
+    return {**scenario.values(), QUOTES: scenario.finance.quoted, **tables}
 
 
 def carried(frame: dict[str, Any]) -> int:
@@ -667,7 +671,8 @@ def test_the_demand_sections_show_every_field_of_theirs() -> None:
 
 
 def test_every_choice_has_a_name() -> None:
-    schema = field_schema()
+    cells = {f"{table}.{n}": one for table in NOUNS for n, one in row_schema(table).items()}
+    schema = {**field_schema(), **cells}
     for path, names in CHOICES.items():
         assert list(names) == schema[path]["choices"]
     fixed = {p for p in DEMAND if schema[p]["choices"]}
@@ -916,6 +921,8 @@ def test_the_page_asks_only_what_is_answered() -> None:
     script = "".join((static / name).read_text("utf-8") for name in dashboards.SCRIPTS)
     asked = set(re.findall(r"\bwire\.(?:ask|tell)\(\"(\w+)\"", script))
     asked |= set(re.findall(r"kind: \"(set)\"", script)) | {"undo", "redo", "reset"}
+    asked |= set(re.findall(r"return \[\"(\w+)\", \{", script))
+    assert {"simulate", "job", "rows"} <= asked
     assert {"hello", "open", "upload", "download", "why", "plotly", "set"} <= asked
     screen = Screen(will_it_fit())
     for kind in asked:

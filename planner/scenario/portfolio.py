@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from unicodedata import category
 
 from pydantic import field_serializer, field_validator
 
@@ -14,6 +15,8 @@ MOST_WORKLOADS = 60
 MOST_GROUPS = 20
 MAIN = "this scenario"
 """What the workload of the scenario's other pages is called; no row may have the name."""
+UNPRINTED = ("Cc", "Zl", "Zp")
+"""Unicode's categories of control characters, and of separators of lines and paragraphs."""
 
 
 class PortfolioSection(Section):
@@ -178,6 +181,10 @@ class PortfolioSection(Section):
     @classmethod
     def _names_differ(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [row.name.strip().lower() for row in value]
+        if "" in names:
+            raise ValueError("must have a name in each row, and one is blank")
+        if any(category(letter) in UNPRINTED for name in names for letter in name):
+            raise ValueError("must have names of one line without control characters")
         if MAIN in names:
             raise ValueError(f"must not have a row named '{MAIN}', which is the other pages' own")
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from planner.workbook.dashboards import (
         Dashboard,
+        carve_and_place,
         how_fast_how_many,
         is_it_worth_it,
         own_rent_or_call,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Dashboard": "dashboards",
+    "carve_and_place": "dashboards",
     "how_accurate": "report_page",
     "how_fast_how_many": "dashboards",
     "is_it_worth_it": "dashboards",
@@ -30,6 +32,7 @@ _HOMES = {
 }
 __all__ = [
     "Dashboard",
+    "carve_and_place",
     "how_accurate",
     "how_fast_how_many",
     "is_it_worth_it",

@@ -111,6 +111,45 @@ CHOICES: dict[str, dict[str, str]] = {
         "mig": "A partition of the GPU",
         "whole": "Nobody else on the GPU",
     },
+    "portfolio.placement": {
+        "fewest hosts": "Planned together: fewest hosts",
+        "spread": "Spread: onto the emptiest",
+        "group": "Group: onto the fullest that fits",
+        "best fit": "Best fit: onto the tightest",
+        "fragmentation": "Least broken up",
+    },
+    "portfolio.workloads.shape": {
+        "serving": "Serving: somebody waits",
+        "batch": "Batch: by a deadline",
+        "training": "Training or tuning",
+        "notebooks": "Notebooks",
+    },
+    "portfolio.workloads.method": {
+        "full": "All weights",
+        "lora": "An adapter (LoRA)",
+        "qlora": "An adapter, 4-bit weights (QLoRA)",
+    },
+    "portfolio.workloads.when": {
+        "always": "Around the clock",
+        "office hours": "Working days",
+        "nights": "Nights",
+        "campaign": "Some days",
+    },
+    "portfolio.workloads.isolation": {
+        "shared": "Nothing: shares memory and compute",
+        "memory": "Memory of its own",
+        "hardware": "Compute of its own too",
+        "own host": "A host of its own",
+    },
+    "portfolio.workloads.priority": {"high": "High", "normal": "Normal", "low": "Low"},
+    "portfolio.hosts.carving": {
+        "whole": "Not carved: whole GPUs",
+        "mig": "MIG: hardware slices",
+        "vgpu same size": "vGPU, one size on a GPU",
+        "vgpu mixed size": "vGPU, mixed sizes",
+        "time slices": "Time slices",
+        "mps": "MPS: shared compute",
+    },
 }
 """What each choice is called, by field."""
 
@@ -132,6 +171,8 @@ PROVIDERS = {
 }
 """Clouds as people write them."""
 Options = list[dict[str, Any]]
+OWN = {"value": "", "label": "This scenario's own", "group": "", "note": ""}
+"""What an empty cell of a table stands for."""
 
 
 def options(path: str, choices: list[Any] | None, catalogue: Catalogue) -> Options:
@@ -165,6 +206,12 @@ def options(path: str, choices: list[Any] | None, catalogue: Catalogue) -> Optio
         "site.country": _grids,
         "finance.cloud_provider": _providers,
         "finance.api": _apis,
+        "portfolio.workloads.model": lambda c: [OWN, *_models(c)],
+        "portfolio.workloads.weight_precision": lambda c: [
+            OWN,
+            *_precisions(c, ("weights", "both")),
+        ],
+        "portfolio.hosts.gpu": lambda c: [OWN, *_gpus(c)],
     }
     if path in make:
         return make[path](catalogue)

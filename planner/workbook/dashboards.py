@@ -21,9 +21,11 @@ from planner.catalogue import Catalogue, architecture_from_text, load_catalogue
 from planner.errors import InvalidScenario, PlannerError
 from planner.plan import answer_paths
 from planner.scenario import EXAMPLES, FIELDS, Scenario, load_example, one_line
-from planner.workbook import cost_page, pages, value_page
+from planner.workbook import cost_page, fleet_page, pages, value_page
+from planner.workbook.fleet_panels import file_of
 from planner.workbook.on_demand import chosen_changes
-from planner.workbook.panels import NEEDS, Panels, why
+from planner.workbook.panels import NEEDS, Panels, error_of, why
+from planner.workbook.rows import cell_of, edited, with_cell
 from planner.workbook.state import BUG, WorkbookState
 from planner.workbook.tables import table_file
 from planner.workbook.uploads import log_changes
@@ -33,6 +35,7 @@ SCRIPTS = (
     "page.js",
     "wire.js",
     "controls.js",
+    "rows.js",
     "results.js",
     "map.js",
     "bars.js",
@@ -88,6 +91,21 @@ def own_rent_or_call(scenario: Scenario | None = None) -> Dashboard:
     Dashboard
     """
     return _open(cost_page.own_rent_or_call, scenario)
+
+
+def carve_and_place(scenario: Scenario | None = None) -> Dashboard:
+    """The dashboard that answers: shovel, spade or backhoe, and does it all fit?
+
+    Parameters
+    ----------
+    scenario : Scenario, optional
+        Where to start; by default the shipped default scenario.
+
+    Returns
+    -------
+    Dashboard
+    """
+    return _open(fleet_page.carve_and_place, scenario)
 
 
 def is_it_worth_it(scenario: Scenario | None = None) -> Dashboard:
@@ -161,6 +179,7 @@ class Dashboard(anywidget.AnyWidget):
         answer: Callable[..., None] | None = {
             "hello": self._hello,
             "set": self._set,
+            "rows": self._rows,
             "rest": self._rest,
             "undo": self._undo,
             "redo": self._redo,
@@ -172,6 +191,7 @@ class Dashboard(anywidget.AnyWidget):
             "why": self._why,
             "simulate": self._simulate,
             "served": self._served,
+            "job": self._job,
             "choose": self._choose,
             "plotly": self._plotly,
         }.get(str(request.get("kind")))
@@ -193,10 +213,13 @@ class Dashboard(anywidget.AnyWidget):
         error: str = "",
         path: str = "",
         seen: Collection[str] | None = None,
+        cell: tuple[str, int, str] | None = None,
     ) -> None:
         frame = self.panels.frame(seq, notice, seen)
         if error:
             frame["error"] = {"text": error, "path": path}
+        elif frame["error"]:
+            frame["error"] = error_of(frame["error"]["text"], frame["error"]["path"], cell)
         self.send(frame)
 
     def _hello(self, request: dict[str, Any], seq: int) -> None:
@@ -205,18 +228,29 @@ class Dashboard(anywidget.AnyWidget):
         self._send_frame(seq)
 
     def _set(self, request: dict[str, Any], seq: int) -> None:
-        path, value = request.get("path"), request.get("value")
-        if path not in FIELDS:
+        path, value = request.get("path"), _whole(request.get("value"))
+        cell = cell_of(path)
+        if path not in FIELDS and cell is None:
             raise InvalidScenario("The page changed a field that a scenario does not have.")
         at = request.get("at")
         now = at / 1e3 if isinstance(at, int | float) else time.monotonic()
         since = now - self._last_change[1]
         dragging = self._last_change[0] == path and 0.0 <= since < ONE_DRAG_S
         self._last_change = (path, now)
-        self.state.change(path, _whole(value), dragging=dragging)
+        if cell:
+            self.state.edit(path, lambda: with_cell(self.state.scenario, cell, value), dragging)
+        else:
+            self.state.change(path, value, dragging=dragging)
         seen = request.get("seen")
         known = {one for one in seen if isinstance(one, str)} if isinstance(seen, list) else None
-        self._send_frame(seq, seen=known)
+        self._send_frame(seq, seen=known, cell=cell)
+
+    def _rows(self, request: dict[str, Any], seq: int) -> None:
+        """A row that is added, copied, moved or taken away."""
+        asked = {key: request[key] for key in ("row", "to", "preset") if key in request}
+        table, action = request.get("path"), request.get("action")
+        self.state.replace(lambda: edited(self.state.scenario, table, action, **asked))
+        self._send_frame(seq)
 
     def _rest(self, request: dict[str, Any], seq: int) -> None:
         """The sliders rest: what was out of sight while they moved."""
@@ -270,6 +304,10 @@ class Dashboard(anywidget.AnyWidget):
             told = table_file(str(request.get("id")), self.state.plan, self.state.catalogue)
             self.send({"kind": "download", "seq": seq, **told})
             return
+        if request.get("format") == "placement":
+            told = file_of(request.get("id"), self.state.plan)
+            self.send({"kind": "download", "seq": seq, **told})
+            return
         form = "json" if request.get("format") == "json" else "yaml"
         scenario = self.state.scenario
         words = "".join(c if c.isalnum() else "-" for c in scenario.title.lower()).strip("-")
@@ -296,6 +334,10 @@ class Dashboard(anywidget.AnyWidget):
 
     def _served(self, request: dict[str, Any], seq: int) -> None:
         self.send({"kind": "served", "seq": seq, **self.panels.on_demand.served()})
+
+    def _job(self, request: dict[str, Any], seq: int) -> None:
+        told = self.panels.jobs.ask(request.get("id"), request.get("action"))
+        self.send({"kind": "job", "seq": seq, **told})
 
     def _choose(self, request: dict[str, Any], seq: int) -> None:
         changes = chosen_changes(request.get("row"))

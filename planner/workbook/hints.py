@@ -9,8 +9,9 @@ from planner.plan import Plan
 from planner.plan.price_list import currency_of
 from planner.units import MIB, format_billions, format_number, format_seconds, plural
 
-MEMORY, SPEED, MONEY, VALUE = "memory", "speed", "money", "value"
-"""Topics of a page: what it holds, how fast it answers whom, what it costs, what it is worth."""
+MEMORY, SPEED, MONEY, VALUE, FLEET = "memory", "speed", "money", "value", "fleet"
+"""Topics of a page: what it holds, how fast it answers whom, what it costs, what it is worth, and
+what goes where on a shared fleet."""
 Hints = dict[str, str]
 
 
@@ -153,11 +154,27 @@ def _people(plan: Plan) -> str:
     return f"Now {format_number(paid / salary, 2)} full-time" if lines and salary else ""
 
 
+def _of_the_fleet(plan: Plan) -> Hints:
+    fleet = plan.portfolio.answers
+    reserve = plural(int(fleet.hosts_reserved), "host")
+    return {
+        "portfolio.placement": (
+            f"{fleet.pieces_placed:,.0f} of {fleet.pieces:,.0f} pieces on "
+            f"{plural(int(fleet.hosts_used), 'host')}"
+        ),
+        "portfolio.n_plus_one": f"{reserve} in reserve" if fleet.hosts_reserved else "",
+        "portfolio.licensed_gpus": f"{plural(int(fleet.licensed_gpus), 'GPU')} now carved",
+        "portfolio.rack_kw": f"{format_number(fleet.power_w / 1e3)} kW in all",
+        "portfolio.weeks": f"{fleet.busy_fraction:.0%} of the GPU-hours are booked",
+    }
+
+
 HINTS: dict[str, Callable[[Plan], Hints]] = {
     MEMORY: _of_memory,
     SPEED: _of_speed,
     MONEY: _of_money,
     VALUE: _of_money,
+    FLEET: _of_the_fleet,
 }
 """What the lines of each topic are made by."""
 

@@ -27,6 +27,11 @@ LINKS = (
         "What it costs on your premises, in each cloud and behind an API, and what policy allows.",
     ),
     (
+        "Shovel, spade or backhoe?",
+        "4-carve-and-place.ipynb",
+        "What size each workload needs, where it all goes on one fleet, and what is left over.",
+    ),
+    (
         "Is it worth it?",
         "6-is-it-worth-it.ipynb",
         "What a task costs and is worth, when it pays back, and how little work is too little.",
@@ -43,6 +48,12 @@ LINKS = (
     ),
 )
 """Title, notebook and what it answers."""
+TABS = {
+    "2-how-fast-how-many.ipynb": "How fast?",
+    "3-own-rent-or-call.ipynb": "Own or rent?",
+    "4-carve-and-place.ipynb": "Shovel or backhoe?",
+}
+"""Shorter titles, for the row of tabs."""
 
 
 def links_from(current: str) -> list[dict[str, Any]]:
@@ -64,6 +75,7 @@ def links_from(current: str) -> list[dict[str, Any]]:
     return [
         {
             "title": title,
+            "tab": TABS.get(href, title),
             "href": posixpath.relpath(href, folder),
             "lead": lead,
             "current": href == current,

@@ -153,6 +153,7 @@ class OnDemand:
             "tone": "good" if holds else "bad",
             "text": f"For {judged_words(self.state.plan)}: {check.source}, on "
             f"{check.replicas:,} replicas.",
+            "heads": ["", "Formula", "Simulation", "Difference", "Limit"],
             "rows": [
                 [name, format_seconds(formula), format_seconds(simulated), difference, limit]
                 for name, formula, simulated, difference, limit in compared

@@ -12,6 +12,7 @@ from planner.workbook.links import links_from
 from planner.workbook.sections import (
     COLLAPSED,
     DEMAND_SECTIONS,
+    FLEET,
     HOSTS,
     MONEY_SECTIONS,
     PROMISED,
@@ -42,7 +43,7 @@ def will_it_fit(catalogue: Catalogue) -> Page:
         "kind": "dashboard",
         "topics": [MEMORY],
         "title": "Will it fit?",
-        "lead": "Shovel, spade or backhoe: the memory a model needs, and the GPUs that hold it.",
+        "lead": "The memory that a model needs, and the GPUs that hold it.",
         "sections": [
             {**section(title, paths, catalogue), "collapsed": title == "The engine"}
             for title, paths in SECTIONS.items()
@@ -98,6 +99,7 @@ def how_fast_how_many(catalogue: Catalogue) -> Page:
                 "id": "simulation",
                 "title": "Check by simulation",
                 "lead": "The formulas beside the busiest hour, request by request.",
+                "button": "Run the simulation",
             },
             {
                 "id": "served",
@@ -152,7 +154,7 @@ def start_here(catalogue: Catalogue) -> Page:
             section("What infrastructure offers and promises", offers, catalogue, "infrastructure"),
             *(
                 {**section(title, paths, catalogue), "collapsed": True}
-                for title, paths in MONEY_SECTIONS.items()
+                for title, paths in {**MONEY_SECTIONS, "The shared fleet": FLEET}.items()
             ),
         ],
         "charts": [],

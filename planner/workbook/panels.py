@@ -15,6 +15,8 @@ from planner.report import (
     Headline,
     cost_headlines,
     cost_sentences,
+    fleet_headlines,
+    fleet_sentences,
     headlines,
     speed_headlines,
     speed_sentences,
@@ -24,8 +26,10 @@ from planner.report import (
 )
 from planner.scenario import Scenario
 from planner.units import format_number
-from planner.workbook.hints import MEMORY, MONEY, SPEED, VALUE, live_hints
+from planner.workbook.fleet_panels import FleetJobs, Said, files_of, row_words
+from planner.workbook.hints import FLEET, MEMORY, MONEY, SPEED, VALUE, live_hints
 from planner.workbook.on_demand import OnDemand
+from planner.workbook.rows import NOUNS, place_of, rows_of
 from planner.workbook.state import WorkbookState
 from planner.workbook.uploads import LOG, shown_log
 
@@ -37,15 +41,23 @@ CARDS = {
     SPEED: speed_headlines,
     MONEY: cost_headlines,
     VALUE: value_headlines,
+    FLEET: fleet_headlines,
 }
 WORDS = {
     MEMORY: team_sentences,
     SPEED: speed_sentences,
     MONEY: cost_sentences,
     VALUE: value_sentences,
+    FLEET: fleet_sentences,
 }
 """What each topic of a page says, in numbers and in each team's words."""
-NEEDS = {MEMORY: (), SPEED: ("speed",), MONEY: ("money",), VALUE: ("money",)}
+NEEDS = {
+    MEMORY: (),
+    SPEED: ("speed",),
+    MONEY: ("money",),
+    VALUE: ("money",),
+    FLEET: ("portfolio",),
+}
 """What each topic needs of a plan that is computed only when asked for."""
 
 
@@ -71,6 +83,7 @@ class Panels:
         self.cards = cards
         """Numbers shown of each topic at most; all by default."""
         self.on_demand = OnDemand(state)
+        self.jobs = FleetJobs(state)
         self._sent: dict[str, Any] = {}
 
     def frame(self, seq: int, notice: str = "", seen: Collection[str] | None = None) -> Frame:
@@ -90,22 +103,25 @@ class Panels:
         -------
         dict
         """
-        state = self.state
+        state, fleet = self.state, FLEET in self.topics
+        hurried = seen is not None and (fleet or not set(self.charts) <= set(seen))
         return {
             "kind": "frame",
-            "behind": seen is not None and not set(self.charts) <= set(seen),
+            "behind": hurried,
             "seq": seq,
             "values": _values(state.scenario),
             "hints": self._hints(),
+            "rows": self._rows(),
             "headlines": self._headlines(),
             "charts": self._changed_charts(seen),
-            "error": {"text": state.error, "path": state.error_path} if state.error else None,
+            "error": error_of(state.error, state.error_path) if state.error else None,
             "notice": notice or None,
             "can_undo": state.can_undo,
             "can_redo": state.can_redo,
             "query": _query(state),
             "stale": state.stale,
-            "fresh": self.on_demand.fresh(),
+            "fresh": [*self.on_demand.fresh(), *self.jobs.fresh()],
+            "files": files_of(state.plan) if fleet and not hurried else None,
         }
 
     def forget_sent(self) -> None:
@@ -127,6 +143,13 @@ class Panels:
         hints = live_hints(self.state.plan, self.topics)
         return dict.fromkeys(hints, "") if self.state.stale else hints
 
+    def _rows(self) -> Said:
+        """What stands beside each row of a table: of this scenario, or of no plan at all."""
+        if FLEET not in self.topics:
+            return {}
+        state = self.state
+        return row_words(state.scenario, None if state.stale else state.plan, state.catalogue)
+
     def _changed_charts(self, seen: Collection[str] | None) -> dict[str, Any]:
         plan, catalogue = self.state.plan, self.state.catalogue
         names = [name for name in self.charts if seen is None or name in seen]
@@ -141,6 +164,26 @@ class Panels:
             if self._sent.get(name) != chart:
                 self._sent[name] = drawn[name] = chart
         return drawn
+
+
+def error_of(text: str, path: str, cell: tuple[str, int, str] | None = None) -> dict[str, Any]:
+    """A sentence with the field that it is about, and in a table with its row.
+
+    Parameters
+    ----------
+    text, path : str
+    cell : tuple of str, int and str, optional
+        What was just changed.
+
+    Returns
+    -------
+    dict
+
+    >>> error_of("portfolio.hosts, row 1: There is no GPU 'x'.", "portfolio.hosts")["row"]
+    0
+    """
+    place = place_of(text, cell if cell and cell[0] == path else None) if path in NOUNS else {}
+    return {"text": text, "path": path, **place}
 
 
 def why(plan: Plan, path: str, catalogue: Catalogue) -> dict[str, Any]:
@@ -315,6 +358,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
     values[CONFIG] = f"config.json, {len(text):,} characters" if text else ""
     values[LOG] = shown_log(str(values[LOG]))
     values[QUOTES] = scenario.finance.quoted
+    values |= {table: rows_of(scenario, table) for table in NOUNS}
     return values
 
 

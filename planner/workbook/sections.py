@@ -135,3 +135,26 @@ COST_COLLAPSED = {
     *COLLAPSED,
 }
 """Sections of the pages about money that open with a click."""
+FLEET_SECTIONS: dict[str, tuple[str, ...]] = {
+    "The workloads": ("portfolio.workloads", "portfolio.include_main"),
+    "The hosts": ("portfolio.hosts",),
+    "The rules of the fleet": (
+        "portfolio.placement",
+        "portfolio.n_plus_one",
+        "portfolio.cpu_overcommit",
+        "portfolio.licensed_gpus",
+        "portfolio.rack_kw",
+        "portfolio.hosts_per_rack",
+    ),
+    "Weeks ahead": ("portfolio.weeks",),
+    "This scenario's demand": DEMAND_SECTIONS["The demand"],
+    "This scenario's model": SECTIONS["The model"],
+    "This scenario's hardware": (*SECTIONS["The hardware"], "deployment.hosts"),
+}
+"""The page of the fleet asks for the rows of its two tables first, and last for what a row takes
+where it says nothing of its own."""
+FLEET_COLLAPSED = {title for title in FLEET_SECTIONS if title.startswith("This scenario's")}
+ORDERS = ("portfolio.orders", "portfolio.seed")
+"""What the question of power-on orders asks."""
+FLEET = tuple(path for path in FIELDS if path.startswith("portfolio."))
+"""Every field of the shared fleet."""

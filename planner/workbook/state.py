@@ -93,11 +93,28 @@ class WorkbookState(HasTraits):
         bool
             Whether a new plan could be made.
         """
+        return self.edit(path, lambda: self.scenario.changed({path: value}), dragging)
+
+    def edit(self, path: str, make: Callable[[], Scenario], dragging: bool = False) -> bool:
+        """Take a scenario that differs in one field, or in one cell of a table.
+
+        Parameters
+        ----------
+        path : str
+            What the page calls it.
+        make : callable
+            Returns the scenario, or raises a :class:`~planner.errors.PlannerError`.
+        dragging : bool
+            As in :meth:`change`.
+
+        Returns
+        -------
+        bool
+            Whether a new plan could be made.
+        """
         before = self.scenario
         same_drag = dragging and self._dragged == path
-        done = self.replace(
-            lambda: self.scenario.changed({path: value}), keep_history=not same_drag
-        )
+        done = self.replace(make, keep_history=not same_drag)
         # A change that was refused, or that changed nothing, took no step to go on from.
         if same_drag or self.scenario is not before:
             self._dragged = path

@@ -16,6 +16,7 @@ PAGES = {
     "fit": "1-will-it-fit.ipynb",
     "fast": "2-how-fast-how-many.ipynb",
     "cost": "3-own-rent-or-call.ipynb",
+    "fleet": "4-carve-and-place.ipynb",
 }
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WIDTHS = (1440, 1024, 768, 390, 320)
@@ -107,8 +108,15 @@ def draw_everything(page: Page) -> None:
 
 
 def unfold(page: Page) -> None:
-    """Open every section; not by clicking, which would be where Tab goes on from."""
+    """Open every section, and one row of each table; not by clicking, which would be where Tab
+    goes on from."""
     page.evaluate("document.querySelectorAll('.pl-section').forEach((one) => (one.open = true))")
+    page.evaluate(
+        """() => document.querySelectorAll(".pl-rows > :first-child").forEach((row) => {
+          row.querySelector(".pl-row-open").click();
+          row.querySelector(".pl-row-more").open = true;
+        })"""
+    )
     page.evaluate("document.querySelector('[data-panel=served] [aria-expanded=false]')?.click()")
     if page.locator("[data-panel=served]").count():
         expect(page.locator(".pl-served tbody tr").first).to_be_visible()

@@ -15,6 +15,7 @@ NOTEBOOKS = {
     "1-will-it-fit.ipynb": ("will-it-fit", 4, 6, "workload.concurrent_sequences"),
     "2-how-fast-how-many.ipynb": ("how-fast-how-many", 4, 7, "demand.users"),
     "3-own-rent-or-call.ipynb": ("own-rent-or-call", 7, 14, "finance.horizon_years"),
+    "4-carve-and-place.ipynb": ("carve-and-place", 7, 10, "portfolio.weeks"),
     "6-is-it-worth-it.ipynb": ("is-it-worth-it", 4, 13, "finance.discount_fraction"),
 }
 """Page, charts, headlines, and a slider to move."""
@@ -24,6 +25,7 @@ MOVES = {
     # A step is a hundredth of the way from 1 to 10**8: 500 × 10**0.08.
     "demand.users": ("500", "601", "100M", "demand.peak_per_s"),
     "finance.horizon_years": ("3", "4", "7", "cost.own_usd"),
+    "portfolio.weeks": ("2", "3", "26", "fleet.busy_fraction"),
     "finance.discount_fraction": ("8", "8.5", "30", "value.npv_usd"),
 }
 

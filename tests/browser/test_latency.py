@@ -42,7 +42,7 @@ def workbook(measure: ModuleType):
         yield workbook
 
 
-@pytest.fixture(scope="module", params=["fit", "fast", "cost"])
+@pytest.fixture(scope="module", params=["fit", "fast", "cost", "fleet"])
 def open_page(measure: ModuleType, workbook, browser: Browser, request: pytest.FixtureRequest):
     """One dashboard for all the tests of moving sliders, and the slider that is moved."""
     notebook, path = measure.SLIDERS[request.param]

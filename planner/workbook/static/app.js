@@ -72,7 +72,7 @@ class App {
     this.#showState(frame);
     this.fresh = new Set(frame.fresh || []);
     this.behind = Boolean(frame.behind);
-    for (const [id, panel] of this.panels) panel.frame(this.fresh.has(id));
+    for (const [id, panel] of this.panels) panel.frame(this.fresh.has(id), frame.files);
     for (const [id, spec] of Object.entries(frame.charts || {})) this.charts.get(id)?.accept(spec);
     this.root.dataset.ready = "true";
     this.#paintCharts().then(() => {
@@ -114,6 +114,7 @@ class App {
     for (const [path, controls] of this.controls) {
       for (const control of controls) {
         const failed = frame.error?.path === path;
+        if (control.receive) { control.receive(this.values[path] || [], frame.rows?.[path], failed ? frame.error : null); if (failed) control.node.closest("details")?.setAttribute("open", ""); continue; }
         if (!failed && path in this.values) control.update(this.values[path]);
         if (failed) control.node.closest("details")?.setAttribute("open", "");
         if (failed || !control.fields?.[0]?.matches(":focus")) control.fail(failed ? frame.error.text : "");
@@ -183,6 +184,7 @@ class App {
   #reply(reply, buffers) {
     if (reply.kind === "why") this.why.show(reply);
     else if (reply.kind === "simulation" || reply.kind === "served") this.panels.get(reply.kind)?.show(reply);
+    else if (reply.kind === "job") this.panels.get(reply.id)?.show(reply);
     else if (reply.kind === "download") this.#saveFile(reply);
     else if (reply.kind === "plotly") this.onPlotly?.(buffers[0]);
     else if (reply.kind === "notice" || reply.kind === "error") this.notice(reply.text);
@@ -297,7 +299,7 @@ class App {
     this.lastGood = h("p", { class: "pl-last-good", hidden: true, text: "Last good plan" });
     for (const def of page.charts || []) this.charts.set(def.id, new (CHART_KINDS[def.kind] || Chart)(def, this));
     for (const def of page.panels || []) this.panels.set(def.id, new PANELS[def.id](def, this));
-    const charts = this.charts.size ? h("div", { class: "pl-charts" }, ...[...this.charts.values(), ...this.panels.values()].map((c) => c.node)) : null;
+    const charts = this.charts.size ? h("div", { class: "pl-charts" }, ...[...(page.charts || []).map((def) => this.charts.get(def.id)), ...this.panels.values()].map((c) => c.node)) : null;
     const intro = h("div", { class: "pl-intro" }, h("h1", { text: page.title || "" }), page.lead && h("p", { class: "pl-lead", text: page.lead }));
     const start = page.kind === "start";
     const results = [this.lastGood, this.headlineList, this.spoken];
@@ -333,7 +335,7 @@ class App {
   #tabs() {
     if (!inVoila() || !this.page.links?.length) return null; // a notebook's files open from its own list
     return h("nav", { class: "pl-tabs", "aria-label": "Dashboards" },
-      ...this.page.links.map((link) => h("a", { href: link.href, "data-href": link.href, "aria-current": link.current ? "page" : null, title: link.lead, text: link.title })));
+      ...this.page.links.map((link) => h("a", { href: link.href, "data-href": link.href, "aria-current": link.current ? "page" : null, title: `${link.title} ${link.lead}`, text: link.tab })));
   }
 
   #map() {

@@ -19,16 +19,23 @@ class Panel {
   }
 }
 
-/** Formulas beside the simulation. The kernel works in slices, each asked for by the page. */
-class SimulationPanel extends Panel {
+/** Slow work that the page asks for piece by piece or asks after, with its progress and an end. */
+class JobPanel extends Panel {
   build() {
-    this.run = h("button", { type: "button", class: "pl-button pl-button-main", text: "Run the simulation", onclick: () => this.#ask("start") });
+    const { def } = this;
+    this.run = h("button", { type: "button", class: "pl-button pl-button-main", text: def.button, onclick: () => this.#ask("start") });
     this.cancel = h("button", { type: "button", class: "pl-button", text: "Cancel", hidden: true, onclick: () => this.#ask("cancel") });
-    this.bar = h("progress", { class: "pl-progress", max: 1, value: 0, "aria-label": "Progress of the simulation", hidden: true });
+    this.bar = h("progress", { class: "pl-progress", max: 1, value: 0, "aria-label": `Progress of ${def.title}`, hidden: true });
     this.words = h("p", { class: "pl-muted pl-panel-words" });
     this.head.append(h("div", { class: "pl-panel-tools" }, this.bar, this.cancel, this.run));
+    if (def.controls) this.head.after(h("div", { class: "pl-panel-controls" }, ...def.controls.map((one) => this.app.control(one, one.team).node)));
+    if (def.height) this.picture();
     this.body.append(this.words);
   }
+  /** What the kernel is told: the kind of request, and the rest of it. */
+  request(action) { return ["job", { id: this.def.id, action }]; }
+  /** A pause between questions: work in a thread goes on by itself. */
+  get pause() { return 150; }
   frame(fresh) { if (this.done) this.age(!fresh); }
   show(reply) {
     if (reply.status === "running" && !this.running) return; // cancelled meanwhile
@@ -44,12 +51,12 @@ class SimulationPanel extends Panel {
   #ask(action) {
     if (action === "start") { this.bar.value = 0; this.#working(true); this.done = false; this.age(false); this.body.replaceChildren(this.words); setText(this.words, ""); }
     else if (action === "cancel") this.running = false;
-    this.app.wire.tell("simulate", { action });
+    this.app.wire.tell(...this.request(action));
   }
   /** The next slice, after whatever a slider has asked for. */
   #more() {
-    const go = () => { if (this.running) this.app.wire.tell("simulate", { action: "more" }); };
-    setTimeout(go, this.app.wire.flight ? 60 : 0);
+    const go = () => { if (this.running) this.app.wire.tell(...this.request("more")); };
+    setTimeout(go, this.app.wire.flight ? Math.max(60, this.pause) : this.pause);
   }
   #working(on) {
     this.running = on;
@@ -58,16 +65,53 @@ class SimulationPanel extends Panel {
   }
   #result(reply) {
     this.done = true;
-    const heads = ["", "Formula", "Simulation", "Difference", "Limit"];
     setText(this.words, reply.text);
     setText(this.said, reply.verdict);
-    this.body.replaceChildren(
+    this.body.replaceChildren(...[
       h("p", { class: "pl-verdict", "data-tone": reply.tone }, h("span", { class: "pl-tone", "aria-hidden": "true", text: TONE_SHAPES[reply.tone] || "" }), h("span", { text: reply.verdict })),
-      h("table", { class: "pl-table pl-numbers" },
-        h("thead", {}, h("tr", {}, ...heads.map((text, i) => (text ? h("th", { scope: "col", text, class: i === 4 ? "pl-few" : null }) : h("td"))))),
-        h("tbody", {}, ...reply.rows.map(([name, ...cells]) => h("tr", {}, h("th", { scope: "row", text: name }), ...cells.map((text, i) => h("td", { text, class: i === 3 ? "pl-few" : null })))))),
-      this.words);
+      reply.chart && this.chart?.node,
+      reply.rows?.length && this.#table(reply.heads, reply.rows),
+      this.words].filter(Boolean));
     this.age(false);
+    if (reply.chart && this.chart) { this.chart.accept(reply.chart); if (this.app.plotly && this.chart.size) this.chart.paint(this.app.plotly, this.app.theme()); }
+  }
+  #table(heads, rows) {
+    const last = heads.length - 1;
+    const few = (i) => (i === last && last > 3 ? "pl-few" : null);
+    return h("table", { class: "pl-table pl-numbers" },
+      h("thead", {}, h("tr", {}, ...heads.map((text, i) => (text ? h("th", { scope: "col", text, class: few(i) }) : h("td"))))),
+      h("tbody", {}, ...rows.map(([name, ...cells]) => h("tr", {}, h("th", { scope: "row", text: name }), ...cells.map((text, i) => h("td", { text, class: few(i + 1) }))))));
+  }
+  /** A picture of the result, drawn and themed as all others are. */
+  picture() {
+    const { def } = this;
+    this.chart = new Chart({ id: `${def.id}-picture`, title: def.title, height: def.height }, this.app);
+    this.chart.node.classList.add("pl-inner");
+    this.app.charts.set(this.chart.def.id, this.chart);
+  }
+}
+
+/** Formulas beside the simulation. The kernel works in slices, each asked for by the page. */
+class SimulationPanel extends JobPanel {
+  request(action) { return ["simulate", { action }]; }
+  get pause() { return 0; }
+}
+
+/** Files of what is on screen, each with what it is for. */
+class FilesPanel extends Panel {
+  build() {
+    this.list = h("ul", { class: "pl-files" });
+    this.words = h("p", { class: "pl-muted pl-panel-words" });
+    this.body.append(this.list, this.words);
+  }
+  frame(_fresh, files) {
+    const said = JSON.stringify(files);
+    if (!files || said === this.known) return;
+    this.known = said;
+    setText(this.words, files.length ? "" : "Nothing is placed yet, so there is nothing to take along.");
+    this.list.replaceChildren(...files.map((file) => h("li", {},
+      h("button", { type: "button", class: "pl-button", onclick: () => this.app.wire.tell("download", { format: "placement", id: file.name }) }, icon(ICONS.down), h("span", { text: file.label })),
+      h("span", { class: "pl-muted", text: file.name }))));
   }
 }
 
@@ -130,4 +174,4 @@ class ServedPanel extends Panel {
   }
 }
 
-const PANELS = { simulation: SimulationPanel, served: ServedPanel };
+const PANELS = { simulation: SimulationPanel, served: ServedPanel, orders: JobPanel, proof: JobPanel, files: FilesPanel };

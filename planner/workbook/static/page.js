@@ -1,5 +1,5 @@
-// The whole dashboard as one anywidget: controls, headlines, charts. One module in nine
-// files, joined in this order: page, wire, controls, results, map, bars, tables, on_demand, app.
+// The whole dashboard as one anywidget: controls, headlines, charts. One module in ten
+// files, joined in this order: page, wire, controls, rows, results, map, bars, tables, on_demand, app.
 // The kernel does all arithmetic and sends frames; the page only shows them.
 // Everything that comes from the kernel or the user reaches the page through
 // textContent or attributes, never as markup.

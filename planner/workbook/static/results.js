@@ -125,6 +125,8 @@ class Chart {
   accept(spec) {
     this.spec = spec;
     this.dirty = true;
+    const tall = spec.layout?.height; // a picture that grows with what it shows
+    if (tall) this.plot.style.height = `${tall}px`;
     setText(this.caption, spec.caption || "");
     this.plot.setAttribute("aria-label", spec.caption || this.def.title);
   }
