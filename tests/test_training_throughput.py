@@ -35,7 +35,7 @@ from planner.catalogue import (
 from planner.errors import InvalidScenario, MissingData
 from planner.training import (
     LAYOUT_STATED,
-    SPEED_METHODS,
+    METHODS,
     TERMS,
     TrainingLayout,
     attention_flops_per_token,
@@ -347,7 +347,7 @@ def test_arrays_pass_through() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(9, 16), st.integers(9, 16), st.sampled_from(SPEED_METHODS))
+@given(st.integers(9, 16), st.integers(9, 16), st.sampled_from(METHODS))
 def test_longer_sequences_never_train_more_tokens(one: int, other: int, method: str) -> None:
     short, long = sorted((2**one, 2**other))
     stated = {"tensor_parallel": 1, "micro_batch": 1, "recompute": 0}
@@ -407,7 +407,7 @@ def test_narrow_formats_are_faster_where_the_gpu_has_them() -> None:
 
 def test_mfu_is_a_share_on_every_gpu() -> None:
     for gpu in CATALOGUE.accelerators.values():
-        for method in SPEED_METHODS:
+        for method in METHODS:
             found = speed(gpu=gpu.id, method=method)
             assert 0.02 < found.mfu < 0.85, gpu.id
             assert found.low_mfu < found.mfu < found.high_mfu

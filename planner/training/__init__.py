@@ -8,7 +8,6 @@ from planner.training.checkpoints import (
     young_interval_s,
 )
 from planner.training.flops import (
-    SPEED_METHODS,
     attention_flops_per_token,
     flops_per_token,
     linear_passes,
@@ -35,6 +34,7 @@ from planner.training.memory import (
     training_memory,
 )
 from planner.training.methods import (
+    METHODS,
     Method,
     adapter_parameters,
     checkpoint_bytes,
@@ -67,12 +67,12 @@ from planner.training.throughput_terms import (
 )
 
 __all__ = [
+    "METHODS",
     "FORMATS",
     "GPU_COUNTS",
     "GPU_MTBF_H",
     "LAYOUT_STATED",
     "LAYOUT_UNKNOWN",
-    "SPEED_METHODS",
     "TERMS",
     "WORKLOAD_SHAPES",
     "BatchRun",

@@ -9,9 +9,8 @@ import numpy as np
 from planner.catalogue import Architecture
 from planner.errors import InvalidScenario
 from planner.performance.work import prompt_attention_flops
+from planner.training.methods import METHODS
 
-SPEED_METHODS = ("full", "lora", "qlora")
-"""What is trained: all weights, or low-rank adapters beside frozen ones, 16 bit or 4 bit."""
 FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS = 2.0, 2.0, 2.0
 """Operations per parameter and token: a multiply and an add in each of the three products."""
 ATTENTION_PASSES = 3.0
@@ -26,7 +25,7 @@ def trains_all(method: Any) -> np.ndarray:
     Parameters
     ----------
     method : str or sequence of str
-        Of ``SPEED_METHODS``.
+        Of ``METHODS``.
 
     Returns
     -------
@@ -40,11 +39,10 @@ def trains_all(method: Any) -> np.ndarray:
     [1.0, 0.0]
     """
     names = np.asarray(method)
-    unknown = sorted(set(np.unique(names).tolist()) - set(SPEED_METHODS))
+    unknown = sorted(set(np.unique(names).tolist()) - set(METHODS))
     if unknown:
         raise InvalidScenario(
-            f"The training method {unknown[0]!r} is not known; "
-            f"choose one of {', '.join(SPEED_METHODS)}.",
+            f"The training method {unknown[0]!r} is not known; choose one of {', '.join(METHODS)}.",
             field="training.method",
         )
     return (names == "full").astype(float)

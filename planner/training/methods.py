@@ -12,6 +12,7 @@ from planner.catalogue import Architecture, TrainingFramework, TrainingMemoryFac
 from planner.errors import InvalidScenario
 
 METHODS = ("full", "lora", "qlora")
+"""What is trained: all weights, or low-rank adapters beside frozen ones, 16 bit or 4 bit."""
 OPTIMIZERS = (
     "adamw-mixed",
     "adamw-bf16",

@@ -169,7 +169,7 @@ def training_times(
         Of the whole job.
     sequence_tokens : float or array [token]
     method : str or sequence of str
-        Of ``SPEED_METHODS``.
+        Of ``METHODS``.
     layout : TrainingLayout
         Without blank fields; see :func:`planner.training.typical_layouts`.
 
