@@ -145,3 +145,11 @@ def page(browser: Browser, viewport: dict[str, int]) -> Iterator[Page]:
 def axe_source() -> str:
     """The accessibility checker's script, for ``page.evaluate``."""
     return (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def clean_page(page: Page) -> Iterator[None]:
+    """The test may ask no other machine for anything, and log no error."""
+    yield
+    assert page.foreign_requests == []
+    assert page.console_errors == []

@@ -10,6 +10,8 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+pytestmark = pytest.mark.usefixtures("clean_page")
+
 PAINT_MS = 60_000
 PAGES = {
     "start": "0-start-here.ipynb",
@@ -81,14 +83,6 @@ SMALL_TARGETS = """
 """
 
 TARGET_PX = 40.0
-
-
-@pytest.fixture(autouse=True)
-def nothing_else_goes_wrong(page: Page):
-    """No test of this module may ask another machine for anything, or log an error."""
-    yield
-    assert page.foreign_requests == []
-    assert page.console_errors == []
 
 
 def open_page(page: Page, workbook_url: str, name: str) -> Page:

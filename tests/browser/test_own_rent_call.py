@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from planner import Scenario, evaluate, load_catalogue
+from tests.browser.pages import after, opened
+
+pytestmark = pytest.mark.usefixtures("clean_page")
 
 NOTEBOOK = "voila/render/3-own-rent-or-call.ipynb"
 CHARTS = ("cash", "crossing", "power", "parts", "venues", "rules", "prices")
-PAINT_MS = 60_000
 PHONE = {"width": 390, "height": 844}
 PRICE = "gpu/h100-sxm-80gb"
 
 
-@pytest.fixture(autouse=True)
-def nothing_else_goes_wrong(page: Page):
-    """No test of this module may ask another machine for anything, or log an error."""
-    yield
-    assert page.foreign_requests == []
-    assert page.console_errors == []
-
-
 def open_page(page: Page, workbook_url: str, **changes: object) -> Page:
     changed = {key.replace("__", "."): value for key, value in changes.items()}
-    page.goto(f"{workbook_url}{NOTEBOOK}?{Scenario().changed(changed).to_query()}")
-    page.wait_for_selector(".planner[data-ready]", timeout=PAINT_MS)
-    page.wait_for_function("() => window.Plotly?.react")
-    page.locator('[data-chart="cash"]').scroll_into_view_if_needed()
-    page.wait_for_selector(".planner[data-charts=drawn]", timeout=PAINT_MS)
-    return page
-
-
-def after(page: Page, act: Callable[[], object]) -> None:
-    """Act, and wait until the page has painted the kernel's answer."""
-    seq = page.locator(".planner").get_attribute("data-painted-seq")
-    act()
-    page.wait_for_function(
-        "(seq) => Number(document.querySelector('.planner').dataset.paintedSeq) > seq",
-        arg=int(seq),
-    )
+    query = Scenario().changed(changed).to_query()
+    return opened(page, f"{workbook_url}{NOTEBOOK}?{query}", "cash")
 
 
 def chart(page: Page, identity: str) -> Locator:

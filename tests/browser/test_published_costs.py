@@ -5,16 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+pytestmark = pytest.mark.usefixtures("clean_page")
+
 PAGE = "validation/published-costs.ipynb"
 PAINT_MS = 60_000
-
-
-@pytest.fixture(autouse=True)
-def nothing_else_goes_wrong(page: Page):
-    """No test of this module may ask another machine for anything, or log an error."""
-    yield
-    assert page.foreign_requests == []
-    assert page.console_errors == []
 
 
 def test_the_picture_and_the_tables(page: Page, workbook_url: str) -> None:

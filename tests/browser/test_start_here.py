@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -12,19 +11,14 @@ from playwright.sync_api import Page, expect
 
 from planner import Scenario
 from planner.scenario import EXAMPLES, field_schema, load_example
+from tests.browser.pages import after
+
+pytestmark = pytest.mark.usefixtures("clean_page")
 
 START = "0-start-here.ipynb"
 FIT = "1-will-it-fit.ipynb"
 FAST = "2-how-fast-how-many.ipynb"
 PAINT_MS = 60_000
-
-
-@pytest.fixture(autouse=True)
-def nothing_else_goes_wrong(page: Page):
-    """No test of this module may ask another machine for anything, or log an error."""
-    yield
-    assert page.foreign_requests == []
-    assert page.console_errors == []
 
 
 @pytest.fixture
@@ -33,16 +27,6 @@ def start(page: Page, workbook_url: str) -> Page:
     page.goto(workbook_url)
     page.wait_for_selector(".planner[data-ready]", timeout=PAINT_MS)
     return page
-
-
-def after(page: Page, act: Callable[[], object]) -> None:
-    """Act, and wait until the page has painted the kernel's answer."""
-    seq = page.locator(".planner").get_attribute("data-painted-seq")
-    act()
-    page.wait_for_function(
-        "(seq) => Number(document.querySelector('.planner').dataset.paintedSeq) > seq",
-        arg=int(seq),
-    )
 
 
 def box(page: Page, path: str):
