@@ -88,7 +88,7 @@ def before_after_words(plan: Plan, catalogue: Catalogue) -> str:
     >>> from planner import Scenario, evaluate, load_catalogue
     >>> c = load_catalogue()
     >>> before_after_words(evaluate(Scenario(), c), c).split(":")[0]
-    'By day and without a reserve'
+    'By day, beside the same reserve'
     """
     found, present = plan.portfolio, plan.scenario.portfolio.placement
     policies = found.by_policy
@@ -97,7 +97,8 @@ def before_after_words(plan: Plan, catalogue: Catalogue) -> str:
     ranked = sorted(policies, key=lambda name: _rank(policies[name]))
     best = present if _rank(policies[present]) == _rank(policies[ranked[0]]) else ranked[0]
     worst = ranked[-1]
-    lead = f"By day and without a reserve: “{present}”, the present one, {_said(policies[present])}"
+    beside = ", beside the same reserve" if found.reserved else ""
+    lead = f"By day{beside}: “{present}”, the present one, {_said(policies[present])}"
     if _rank(policies[best]) == _rank(policies[worst]):
         return f"{lead}; so does every other policy."
     if best != present:

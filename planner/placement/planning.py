@@ -233,6 +233,10 @@ class _Plan:
             light = sorted(load, key=load.__getitem__)[:_LIGHT]
             if not any(self.emptied(search, host) for host in light):
                 break
+        # What was left out instead of another may have room on a host that was emptied.
+        for i in range(len(self.asked.pieces)):
+            if i not in search.at:
+                search.insert((i,))
         return search
 
     def emptied(self, search: Search, host: int) -> bool:

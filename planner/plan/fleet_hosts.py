@@ -17,6 +17,8 @@ assumed."""
 HYPERVISOR = (0.10, 0.06)
 """The same under a hyperconverged platform: a tenth of the cores for vSAN and the kernel, as VMware
 sizes it; the share of memory is assumed [fraction]."""
+MOST_HOSTS = 512
+"""Of all groups together; each is looked at for each piece."""
 
 
 def fleet_of(scenario: Scenario, catalogue: Catalogue) -> Fleet:
@@ -34,7 +36,7 @@ def fleet_of(scenario: Scenario, catalogue: Catalogue) -> Fleet:
     Raises
     ------
     InvalidScenario
-        A GPU cannot be carved as a row asks.
+        A GPU cannot be carved as a row asks, or there are more than :data:`MOST_HOSTS` hosts.
     MissingData
         A GPU is not in the catalogue, or racks have a limit and its power is not known.
 
@@ -44,6 +46,13 @@ def fleet_of(scenario: Scenario, catalogue: Catalogue) -> Fleet:
     (2, 16, 'host-1')
     """
     asked = scenario.portfolio
+    count = sum(group.count for group in host_groups(scenario))
+    if count > MOST_HOSTS:
+        raise InvalidScenario(
+            f"portfolio.hosts: the groups have {count:,} hosts together, and at most "
+            f"{MOST_HOSTS:,} can be planned as one fleet; give fewer, such as one site's.",
+            field="portfolio.hosts",
+        )
     hosts: list[Host] = []
     for row, group in enumerate(host_groups(scenario)):
         first = _host(scenario, catalogue, group, row)
@@ -87,6 +96,7 @@ def _host(scenario: Scenario, catalogue: Catalogue, group: HostGroup, row: int) 
         # Without a limit of power nothing depends on it, and not every GPU's is known.
         power_w = gpu.require("power_w") if scenario.portfolio.rack_kw > 0.0 else gpu.power_w
         divided = geometry(catalogue, gpu.id, group.carving)
+        kind = host_kind_for(gpu, catalogue.host_kinds)
     except (InvalidScenario, MissingData) as error:
         # Asked of a table, the sentence says in which row.
         place = f"portfolio.hosts, row {row + 1}: "
@@ -97,7 +107,6 @@ def _host(scenario: Scenario, catalogue: Catalogue, group: HostGroup, row: int) 
     domain = group.nvlink_gpus or (
         group.gpus if gpu.nvlink_domain_gpus <= 1 else min(gpu.nvlink_domain_gpus, group.gpus)
     )
-    kind = host_kind_for(gpu, catalogue.host_kinds)
     return Host(
         id=group.name,
         geometry=divided,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from planner.placement import Ask, Booking, Fleet, Piece
 from planner.plan.fleet_records import SizedWorkload, Tool
+from planner.plan.fleet_words import run_period_days
 from planner.scenario import FleetWorkload
 from planner.units import GIB
 
@@ -89,7 +90,7 @@ def _memory_bytes(tool: Tool, fleet: Fleet) -> float:
 
 
 def bookings_of(workload: SizedWorkload, weeks: int) -> Iterator[Booking]:
-    """A sized workload's claims on the calendar: one, or for batch one for each day's run.
+    """A sized workload's claims on the calendar: one, or for batch one for each run.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def _daily_runs(
 ) -> Iterator[Booking]:
     tool, row = workload.tool, workload.row
     opens = {"nights": NIGHT_START_H, "office hours": DAY_START_H}.get(row.when, 0)
-    for day in range(int(days[0]), int(min(days[1], 7 * weeks))):
+    for day in range(int(days[0]), int(min(days[1], 7 * weeks)), run_period_days(row)):
         if row.when == "office hours" and day % 7 >= 5:
             continue
         start = day + opens / DAY_H

@@ -150,9 +150,9 @@ def _seats(
 
 
 def _job_tool(job: JobOffer, catalogue: Catalogue, ground: Ground, refusal: str) -> Tool:
-    here = ground.host.gpus
-    # More GPUs than a host has are a gang of whole hosts.
-    each, pieces = (job.gpus, 1) if job.gpus <= here else (here, math.ceil(job.gpus / here))
+    # A piece stays in one NVLink domain; more GPUs than it has are a gang of several pieces.
+    each = min(job.gpus, ground.host.nvlink_gpus)
+    pieces = math.ceil(job.gpus / each)
     return _tool(
         ground, catalogue, job.profile.name, each, pieces, job.reason, refusal, hours=job.hours
     )

@@ -12,6 +12,7 @@ from planner.units import GIB, format_number, format_seconds
 
 HOURS = {"always": 168.0, "office hours": 60.0, "nights": 84.0, "campaign": 168.0}
 """Hours of a week in which the hardware is held [h]."""
+DAY_H = 24.0
 WHEN = {
     "always": "always",
     "office hours": "working days, 7 to 19",
@@ -41,11 +42,29 @@ def duration_of(row: FleetWorkload, tool: Tool) -> tuple[float, str, str]:
     words = WHEN[row.when].format(days=row.days, start_day=row.start_day)
     queue = _QUEUES[row.shape].queue
     if row.shape == "batch" and math.isfinite(tool.hours):
-        days = 5.0 if row.when == "office hours" else 7.0
-        return tool.hours * days, f"{format_hours(tool.hours)} a day, {words}", queue
+        days, period = 5.0 if row.when == "office hours" else 7.0, run_period_days(row)
+        how_often = "a day" if period == 1 else f"every {period} days"
+        return tool.hours * days / period, f"{format_hours(tool.hours)} {how_often}, {words}", queue
     if row.shape == "training" and math.isfinite(tool.hours):
         return min(tool.hours, 168.0), f"{format_hours(tool.hours)} once, {words}", queue
     return HOURS[row.when], words, queue
+
+
+def run_period_days(row: FleetWorkload) -> int:
+    """Days from one run of a batch to the next: a run has ended before the next one starts.
+
+    Parameters
+    ----------
+    row : FleetWorkload
+
+    Returns
+    -------
+    int
+
+    >>> [run_period_days(FleetWorkload(name="b", window_h=h)) for h in (8.0, 24.0, 60.0)]
+    [1, 1, 3]
+    """
+    return max(math.ceil(row.window_h / DAY_H), 1)
 
 
 def format_hours(hours: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,29 +22,26 @@ from planner.placement import (
     Refusal,
     ReservedPlacement,
     exact_placement,
-    first_refusal,
     fleet_calendar,
-    place,
-    plan_placement,
     power_on_orders,
     stranded_bytes,
-    with_reserve,
 )
 from planner.plan.fleet_answers import fleet_answers
 from planner.plan.fleet_hosts import fleet_of
 from planner.plan.fleet_pieces import bookings_of, pieces_of, shift_of
+from planner.plan.fleet_placing import PLANNED, is_crowded, placed, placed_with_reserve, refusal_of
 from planner.plan.fleet_questions import rows_of
 from planner.plan.fleet_records import FleetPlan, SizedWorkload
 from planner.plan.fleet_sizing import sized
 from planner.scenario import Scenario
 
-PLANNED = "fewest hosts"
-"""The policy that looks at all pieces at once; the others take one after the other."""
 PLATFORMS_OWN = "spread"
 """What vSphere (best performance) and Kubernetes (least allocated) do when nobody says otherwise:
 a plan made in one go does not tell them who goes where."""
 SECOND_CHOICES = 2
 """How often workloads that found no room are sized anew for their next best kind of host."""
+MOST_PIECES = 3_000
+"""Pieces of all workloads together that are placed; rows that would bring more say so."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +81,17 @@ class Portfolio:
         """Who sits where by night; None when nothing runs in the nights alone."""
         if not any(shift_of(one.row) == ("night",) for one in self.workloads):
             return None
-        return _placed(self.fleet, self._of_shift("night"), self.scenario.portfolio.placement)
+        return placed(self.fleet, self._of_shift("night"), self.scenario.portfolio.placement)
 
     @cached_property
     def first_refusal(self) -> Refusal | None:
         """The first workload that finds no place, the limit, and the smallest change that helps."""
-        found = first_refusal(self.placement)
+        found = refusal_of(self.placement)
         if found is None:
-            return first_refusal(self.night) if self.night else None
-        return self._refused_by_reserve(found) if self.reserved else found
+            return refusal_of(self.night) if self.night else None
+        if not self.reserved or is_crowded(self.fleet, self.pieces):
+            return found
+        return self._refused_by_reserve(found)
 
     @property
     def refusal(self) -> str:
@@ -141,7 +140,7 @@ class Portfolio:
     def by_policy(self) -> Mapping[str, Placement]:
         """The same pieces beside the same reserve by every policy: before and after a change."""
         names = (PLANNED, *POLICIES)
-        return {name: _placed(self.open_fleet, self.pieces, name) for name in names}
+        return {name: placed(self.open_fleet, self.pieces, name) for name in names}
 
     @cached_property
     def calendar(self) -> FleetCalendar:
@@ -149,6 +148,12 @@ class Portfolio:
         weeks = self.scenario.portfolio.weeks
         bookings = [b for one in self.workloads for b in bookings_of(one, weeks)]
         return fleet_calendar(bookings, float(self.fleet.gpus), weeks)
+
+    @property
+    def order_policy(self) -> str:
+        """The policy by which pieces are placed that are powered on one after the other."""
+        asked = self.scenario.portfolio.placement
+        return PLATFORMS_OWN if asked == PLANNED else asked
 
     def orders(self, progress: Callable[[int, int], bool | None] | None = None) -> OrderResult:
         """Many power-on orders of the same pieces beside the reserve; takes seconds.
@@ -163,9 +168,8 @@ class Portfolio:
         OrderResult
         """
         asked = self.scenario.portfolio
-        policy = PLATFORMS_OWN if asked.placement == PLANNED else asked.placement
         return power_on_orders(
-            self.open_fleet, self.pieces, policy, asked.orders, asked.seed, progress
+            self.open_fleet, self.pieces, self.order_policy, asked.orders, asked.seed, progress
         )
 
     def exact(self, time_limit_s: float = 10.0) -> Placement:
@@ -208,14 +212,20 @@ class Portfolio:
     def _refused_by_reserve(self, found: Refusal) -> Refusal:
         """The same refusal, or that of the reserve where without one the workload has a place."""
         asked = self.scenario.portfolio
-        alone = _placed(self.fleet, self.pieces, asked.placement)
+        alone = placed(self.fleet, self.pieces, asked.placement)
         if any(alone.pieces[i].workload == found.workload for i in alone.unplaced):
             return found
-        kinds = {host.kind: host for host in self.fleet.hosts}
+        asks = {
+            ask.geometry
+            for piece in self.pieces
+            if piece.workload == found.workload
+            for ask in piece.asks
+        }
+        kinds = {h.kind: h for h in self.fleet.hosts if h.geometry.id in asks}
         remedy = "It fits when nothing has to survive the loss of a host."
         for kind, host in kinds.items():
             more = replace(self.fleet, hosts=(*self.fleet.hosts, replace(host, id=f"{kind}+1")))
-            then = _reserved(more, self.pieces, asked.placement, True).placement
+            then = placed_with_reserve(more, self.pieces, asked.placement, True).placement
             if all(then.pieces[i].workload != found.workload for i in then.unplaced):
                 remedy = f"It fits with one more host like {kind}."
                 break
@@ -281,30 +291,26 @@ def _with_skips(
     scenario: Scenario, catalogue: Catalogue, fleet: Fleet, rows: tuple, skips: Mapping[str, int]
 ) -> Portfolio:
     names = frozenset(row.name for row in rows)
-    workloads = []
+    workloads: list[SizedWorkload] = []
+    room = MOST_PIECES
     for row in rows:
         one = sized(row, scenario, catalogue, fleet, skips[row.name])
-        workloads.append(replace(one, pieces=pieces_of(one, names - {row.name}, fleet)))
+        made = pieces_of(one, names - {row.name}, fleet)
+        if len(made) > room:
+            one, made = replace(one, reason=_too_many(row.name, len(made))), ()
+        room -= len(made)
+        workloads.append(replace(one, pieces=made))
     day = tuple(p for one in workloads if "day" in shift_of(one.row) for p in one.pieces)
     asked = scenario.portfolio
-    placed = _reserved(fleet, day, asked.placement, asked.n_plus_one)
-    return Portfolio(scenario, catalogue, fleet, tuple(workloads), placed)
+    by_day = placed_with_reserve(fleet, day, asked.placement, asked.n_plus_one)
+    return Portfolio(scenario, catalogue, fleet, tuple(workloads), by_day)
 
 
-@lru_cache(maxsize=32)
-def _placed(fleet: Fleet, pieces: tuple[Piece, ...], policy: str) -> Placement:
-    if policy == PLANNED:
-        return plan_placement(fleet, pieces, effort="quick")
-    return place(fleet, pieces, policy)
-
-
-@lru_cache(maxsize=16)
-def _reserved(
-    fleet: Fleet, pieces: tuple[Piece, ...], policy: str, n_plus_one: bool
-) -> ReservedPlacement:
-    if not n_plus_one:
-        return ReservedPlacement(_placed(fleet, pieces, policy), (), ())
-    return with_reserve(fleet, pieces, lambda where, what: _placed(where, what, policy))
+def _too_many(name: str, pieces: int) -> str:
+    return (
+        f"{name}: with its {pieces:,} pieces the rows down to this one have more than "
+        f"{MOST_PIECES:,}, and no more are placed; ask for larger pieces, or give it its own fleet."
+    )
 
 
 def _stranded(geometry: Geometry, gpu: tuple[tuple[str, int, int], ...]) -> float:

@@ -110,7 +110,8 @@ class FleetJobs:
             return {"status": "failed", "text": work.text}
         self._known[name] = asked
         seconds = time.monotonic() - since
-        told = _orders(work.result) if name == "orders" else _proof(work.result, plan, seconds)
+        tell = _orders if name == "orders" else _proof
+        told = tell(work.result, plan, seconds)
         return {"status": "done", "progress": 1.0, **told}
 
     def _cancel(self, name: str) -> None:
@@ -205,8 +206,13 @@ def _maker(name: str, plan: Plan) -> Callable[[Progress], Any]:
     return portfolio.orders if name == "orders" else lambda _: portfolio.exact(LONGEST_S)
 
 
-def _orders(result: OrderResult) -> Reply:
-    words = order_words(result)
+def _orders(result: OrderResult, plan: Plan, seconds: float) -> Reply:
+    words, policy = order_words(result), plan.portfolio.order_policy
+    why = (
+        ", which is what vSphere and Kubernetes do when they are not told otherwise"
+        if policy != plan.scenario.portfolio.placement
+        else ""
+    )
     return {
         "verdict": words,
         "tone": "good" if result.all_fit == result.runs else "warn" if result.all_fit else "bad",
@@ -214,8 +220,9 @@ def _orders(result: OrderResult) -> Reply:
         "rows": [
             [name, f"{count:,}", f"{count / result.runs:.0%}"] for name, count in result.failures
         ],
-        "text": f"Half of the orders place at least {plural(result.placed_p50, 'piece')}, the "
-        f"worst one {result.placed_worst:,}. The range is the 95 % interval of the share.",
+        "text": f"One after the other by “{policy}”{why}. Half of the orders place at least "
+        f"{plural(result.placed_p50, 'piece')}, the worst one {result.placed_worst:,}. The range "
+        "is the 95 % interval of the share.",
         "chart": {**order_chart(result), "caption": words},
     }
 
