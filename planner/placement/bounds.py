@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from planner.placement.patterns import patterns
@@ -20,7 +20,8 @@ def fewest_hosts(asked: Question, chosen: Iterable[int]) -> int:
 
     over weights ``w`` of which no GPU or host can hold more than its capacity ``C``: cores,
     memory, slots, compute slices and shares of the fullest layout; hosts are taken largest first.
-    A workload whose pieces stay apart needs a host for each.
+    The same is counted for each set of hosts with the pieces that can run nowhere else. A workload
+    whose pieces stay apart needs a host for each.
 
     Parameters
     ----------
@@ -45,16 +46,19 @@ def fewest_hosts(asked: Question, chosen: Iterable[int]) -> int:
     if not counts:
         return 0
     able = {number: _able(asked, asked.kinds[number]) for number in counts}
+    if not all(able.values()):
+        return len(asked.class_of) + 1
     bound = _apart(asked, counts)
-    for weigh, capacity in _WEIGHTS:
-        wanted = 0.0
-        for number, count in counts.items():
-            kind = asked.kinds[number]
-            if not able[number]:
+    for classes, numbers in _confined(able):
+        hosts = [c for c in asked.class_of if c in classes]
+        for weigh, capacity in _WEIGHTS:
+            wanted = sum(
+                counts[number] * _least(asked, weigh, number, able[number]) for number in numbers
+            )
+            found = _hosts_for(wanted, sorted(capacity(asked.classes[c]) for c in hosts))
+            if found > len(hosts):
                 return len(asked.class_of) + 1
-            wanted += count * min(weigh(asked.classes[c], kind, *ask) for c, ask in able[number])
-        each = [capacity(host) for host in asked.classes]
-        bound = max(bound, _hosts_for(wanted, sorted(each[c] for c in asked.class_of)))
+            bound = max(bound, found)
     return max(bound, _same_size(asked, counts, able))
 
 
@@ -82,24 +86,41 @@ def most_pieces(asked: Question, placed: Sequence[int], others: Sequence[int]) -
     >>> most_pieces(question(Fleet(()), (), True), (), ())
     0
     """
-    able = [_able(asked, kind) for kind in asked.kinds]
-    most = sum(bool(able[asked.kind_of[i]]) for i in others)
-    for weigh, capacity in _WEIGHTS:
-        each = [
-            min((weigh(asked.classes[c], kind, *ask) for c, ask in able[kind.number]), default=0.0)
-            for kind in asked.kinds
-        ]
-        left = sum(capacity(asked.classes[c]) for c in asked.class_of) * (1.0 + 1e-9)
-        left -= sum(each[asked.kind_of[i]] for i in placed)
-        fit = 0
-        for weight in sorted(each[asked.kind_of[i]] for i in others if able[asked.kind_of[i]]):
-            left -= weight
-            fit += left >= -1e-9
-        most = min(most, fit)
+    able = {kind.number: _able(asked, kind) for kind in asked.kinds}
+    kinds = [asked.kind_of[i] for i in others if able[asked.kind_of[i]]]
+    most = len(kinds)
+    for classes, numbers in _confined({n: able[n] for n in {*kinds, *asked.kind_of} if able[n]}):
+        own = [number for number in kinds if number in numbers]
+        for weigh, capacity in _WEIGHTS:
+            each = {number: _least(asked, weigh, number, able[number]) for number in numbers}
+            left = sum(capacity(asked.classes[c]) for c in asked.class_of if c in classes)
+            left = left * (1.0 + 1e-9) + 1e-9
+            left -= sum(each.get(asked.kind_of[i], 0.0) for i in placed)
+            fit = 0
+            for weight in sorted(each[number] for number in own):
+                left -= weight
+                fit += left >= 0.0
+            most = min(most, len(kinds) - len(own) + fit)
     return most
 
 
-def _able(asked: Question, kind: Kind) -> list[tuple[int, tuple[int, int]]]:
+Able = list[tuple[int, tuple[int, int]]]
+"""Classes of hosts, each with the profile and the number of GPUs that a piece takes there."""
+
+
+def _confined(able: Mapping[int, Able]) -> Iterator[tuple[frozenset[int], frozenset[int]]]:
+    """Sets of classes of hosts, each with the kinds of pieces that can run nowhere else."""
+    sets = {number: frozenset(c for c, _ in found) for number, found in able.items()}
+    for classes in {frozenset().union(*sets.values()), *sets.values()}:
+        yield classes, frozenset(n for n, own in sets.items() if own <= classes)
+
+
+def _least(asked: Question, weigh: Weight, number: int, able: Able) -> float:
+    kind = asked.kinds[number]
+    return min(weigh(asked.classes[c], kind, *ask) for c, ask in able)
+
+
+def _able(asked: Question, kind: Kind) -> Able:
     """Classes of hosts on which a piece fits when they are empty in cores and memory."""
     asks = {geometry: (profile, gpus) for geometry, profile, gpus in kind.asks}
     found = []
