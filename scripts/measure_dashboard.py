@@ -44,16 +44,20 @@ COLD_LIMIT_S = 6.0
 NOTEBOOK = "1-will-it-fit.ipynb"
 PATH = "workload.concurrent_sequences"
 """The slider that is moved: its every step changes the memory chart and the headlines."""
+_ROWS = load_example("shared-fleet").to_dict()["portfolio"]["workloads"]
+NOTEBOOKS_ROW = [row.get("shape") for row in _ROWS].index("notebooks")
+# So few that 35 steps to the right still fit on the fleet.
+_ROWS[NOTEBOOKS_ROW]["people"] = 20
 FLEET = load_example("shared-fleet").changed(
     {
+        "portfolio.workloads": _ROWS,
         "portfolio.hosts": [
             {"name": "sliced", "count": 8, "carving": "mig"},
             {"name": "whole", "count": 8},
-        ]
+        ],
     }
 )
 """16 hosts of 8 GPUs."""
-NOTEBOOKS_ROW = [row.shape for row in FLEET.portfolio.workloads].index("notebooks")
 SLIDERS = {
     "fit": (NOTEBOOK, PATH),
     "fast": ("2-how-fast-how-many.ipynb", "service_level.tpot_s"),
@@ -65,6 +69,10 @@ SLIDERS = {
 }
 """Notebook of each dashboard, with a scenario or without, and the slider that is moved on it: a
 field, or a cell of a table by its row."""
+RIGHT_HALF = (0.45, 0.5)
+REACHES = {"fleet": (0.45, 0.22)}
+"""Where the mouse moves the thumb, from which share of its way and for how much of it, if not over
+the right half: so many notebooks as lie further right are on no fleet of this size."""
 VIEWPORT = {"width": 1440, "height": 900}
 START_S, PAINT_MS = 60, 60_000
 SETTLE_S = 4.0
@@ -112,7 +120,8 @@ PROBE = """
     addEventListener(kind, (event) => probe.inputs.push({ kind, at: event.timeStamp }), true);
   probe.picture = () => {
     let sum = 0;
-    for (const node of document.querySelectorAll(".pl-plot path, .pl-plot text, .pl-bars span"))
+    const drawn = ".pl-plot path, .pl-plot text, .pl-bars span, .pl-row-said";
+    for (const node of document.querySelectorAll(drawn))
       for (const letter of node.getAttribute("d") || node.getAttribute("style") + node.textContent)
         sum = (sum * 31 + letter.charCodeAt(0)) | 0;
     return sum;
@@ -320,7 +329,14 @@ def slider(page: Page, path: str = PATH):
     return page.locator(f'[data-path="{path}"] input[type=range]')
 
 
-def measure_steps(page: Page, steps: int = 100, *, mouse: bool = False, path: str = PATH) -> Steps:
+def measure_steps(
+    page: Page,
+    steps: int = 100,
+    *,
+    mouse: bool = False,
+    path: str = PATH,
+    reach: tuple[float, float] = RIGHT_HALF,
+) -> Steps:
     """Step the slider with real key presses, or by dragging its thumb, one step at a time.
 
     Parameters
@@ -332,6 +348,8 @@ def measure_steps(page: Page, steps: int = 100, *, mouse: bool = False, path: st
         Move the thumb with the mouse instead of the arrow keys.
     path : str
         The field whose slider is moved.
+    reach : tuple of float
+        Of the mouse: where it begins and how far it goes, as shares of the slider.
 
     Returns
     -------
@@ -343,7 +361,7 @@ def measure_steps(page: Page, steps: int = 100, *, mouse: bool = False, path: st
     box = thumb.bounding_box()
     y = box["y"] + box["height"] / 2
     # The slider is logarithmic and whole: left of its middle two pixels may be one value.
-    left, width = box["x"] + 0.45 * box["width"], 0.5 * box["width"]
+    left, width = box["x"] + reach[0] * box["width"], reach[1] * box["width"]
     if mouse:
         page.mouse.move(left, y)
         page.mouse.down()
@@ -461,7 +479,9 @@ def measure_first_charts(workbook: Workbook, browser: Browser, loads: int, warm:
 Row = tuple[str, float, float | None, str]
 
 
-def measure_page(page: Page, path: str, steps: int) -> tuple[list[Row], Steps]:
+def measure_page(
+    page: Page, path: str, steps: int, reach: tuple[float, float] = RIGHT_HALF
+) -> tuple[list[Row], Steps]:
     """The rows of the table for one open page, and its steps by key.
 
     Parameters
@@ -470,6 +490,8 @@ def measure_page(page: Page, path: str, steps: int) -> tuple[list[Row], Steps]:
     path : str
         The field whose slider is moved.
     steps : int
+    reach : tuple of float
+        Of the mouse.
 
     Returns
     -------
@@ -477,7 +499,7 @@ def measure_page(page: Page, path: str, steps: int) -> tuple[list[Row], Steps]:
     """
     measure_steps(page, 10, path=path)
     keys = measure_steps(page, steps, path=path)
-    mouse = measure_steps(page, steps, mouse=True, path=path)
+    mouse = measure_steps(page, steps, mouse=True, path=path, reach=reach)
     drag = max((measure_drag(page, path=path) for _ in range(3)), key=lambda d: d.settled_ms)
     rows: list[Row] = []
     for name, found in (("key press", keys), ("mouse move", mouse)):
@@ -514,7 +536,9 @@ def main() -> int:
                     page.wait_for_timeout(1500)
                     if arguments.profile:
                         page.evaluate(PROFILE)
-                    measured, keys = measure_page(page, path, arguments.steps)
+                    measured, keys = measure_page(
+                        page, path, arguments.steps, REACHES.get(name, RIGHT_HALF)
+                    )
                 rows += [(f"{name}: {words}", *rest) for words, *rest in measured]
                 profiles |= keys.profile_ms
             loads = 0 if arguments.only else arguments.loads

@@ -7,9 +7,14 @@ from itertools import groupby
 
 from planner.charts.figures import SPREAD, Spec
 from planner.charts.fleet_boxes import GPU_WIDTH, ROW_HEIGHT, Box, Grid
-from planner.charts.fleet_looks import FAINT
+from planner.charts.fleet_looks import FAINT, shortened
 from planner.placement import Host
 from planner.plan import Portfolio
+
+NAME_LETTERS = 14
+"""Letters of a host's name that stand beside its row."""
+FEWEST_ROWS = 4
+"""Rows that a map is high at least."""
 
 
 def outlines(found: Portfolio, grid: Grid) -> list[Spec]:
@@ -118,7 +123,8 @@ def cuts(found: Portfolio, grid: Grid, filled: dict[str, list[tuple[int, Box]]])
 
 
 def said(found: Portfolio, grid: Grid) -> Spec:
-    """Words over hosts that carry nothing, and numbers beside hosts that stand in columns.
+    """Words over hosts that carry nothing; names of hosts and numbers of GPUs, or in columns the
+    numbers of hosts alone. Axes would draw them too, and take longer than all boxes.
 
     Parameters
     ----------
@@ -132,21 +138,29 @@ def said(found: Portfolio, grid: Grid) -> Spec:
     >>> from planner import Scenario, evaluate, load_catalogue
     >>> from planner.charts.fleet_boxes import grid_of
     >>> found = evaluate(Scenario(), load_catalogue()).portfolio
-    >>> said(found, grid_of(found))["text"]
-    ['in reserve']
+    >>> said(found, grid_of(found))["text"][:3]
+    ['in reserve', 'host-1', 'host-2']
     """
-    x, y, text = [], [], []
+    x, y, text, places = [], [], [], []
     for first, last, words in _idle_runs(found, grid):
         left, top = grid.place(first)
         x.append(round(left + found.fleet.hosts[grid.hosts[first]].gpus / 2, 4))
         y.append(top - (last - first) / 2)
         text.append(words)
-    if grid.columns > 1:
-        for at, host in enumerate(grid.hosts):
-            left, row = grid.place(at)
-            x.append(round(left - 1.1, 4))
-            y.append(row)
-            text.append(_number(found.fleet.hosts[host]))
+        places.append("middle center")
+    alone = grid.columns == 1
+    for at, host in enumerate(grid.hosts):
+        left, row = grid.place(at)
+        one = found.fleet.hosts[host]
+        x.append(round(left - (0.04 if alone else 1.1), 4))
+        y.append(row)
+        text.append(shortened(one.id, NAME_LETTERS) if alone else _number(one))
+        places.append("middle left" if alone else "middle center")
+    for gpu in range(grid.width if alone else 0):
+        x.append(gpu + GPU_WIDTH / 2)
+        y.append(0.5 - max(grid.rows, FEWEST_ROWS))
+        text.append(str(gpu))
+        places.append("bottom center")
     return {
         "type": "scatter",
         "mode": "text",
@@ -154,7 +168,9 @@ def said(found: Portfolio, grid: Grid) -> Spec:
         "x": x,
         "y": y,
         "text": text,
-        "textfont": {"size": 12 if grid.columns == 1 else 9},
+        "textposition": places,
+        "cliponaxis": False,
+        "textfont": {"size": 12 if alone else 9},
         "hoverinfo": "skip",
         "showlegend": False,
     }

@@ -19,7 +19,7 @@ from planner.charts.fleet_boxes import (
     boxes,
     grid_of,
 )
-from planner.charts.fleet_frames import cuts, outlines, said
+from planner.charts.fleet_frames import FEWEST_ROWS, NAME_LETTERS, cuts, outlines, said
 from planner.charts.fleet_looks import (
     HATCH,
     LEGEND,
@@ -29,7 +29,6 @@ from planner.charts.fleet_looks import (
     key,
     listed,
     looks,
-    shortened,
 )
 from planner.charts.money import nothing
 from planner.plan import Plan, Portfolio
@@ -37,6 +36,8 @@ from planner.units import format_gib, format_number, plural
 
 LETTERS_FROM, LETTERS_PERHAPS = 0.45, 0.2
 """Share of a GPU on which two letters fit on any screen, and on a wide one [fraction]."""
+LETTER_WIDTH = 7.4
+"""Of a host's name beside its row [px]."""
 
 
 def fleet_map(plan: Plan, catalogue: Catalogue) -> Spec:
@@ -291,32 +292,21 @@ def _hover(found: Portfolio, box: Box, names: dict[str, str]) -> str:
 def _layout(found: Portfolio, grid: Grid) -> Spec:
     end = grid.columns * (grid.width + BETWEEN) - BETWEEN
     alone = grid.columns == 1
-    gpus = list(range(grid.width)) if alone else []
-    shown = max(grid.rows, 4)
+    shown = max(grid.rows, FEWEST_ROWS)
+    letters = max((len(found.fleet.hosts[host].id) for host in grid.hosts), default=0)
+    left = round(LETTER_WIDTH * min(letters, NAME_LETTERS)) if alone else 0
     return {
         "barmode": "overlay",
         "height": 130 + (28 if alone else 17) * shown,
         "xaxis": {
             "range": [-0.08 if alone else -2.2, round(end + 0.02, 4)],
-            "tickvals": [gpu + GPU_WIDTH / 2 for gpu in gpus],
-            "ticktext": [str(gpu) for gpu in gpus],
-            "title": {"text": "GPU of its host" if alone else "", "standoff": 2},
-            "showgrid": False,
-            "showticklabels": alone,
+            "visible": False,
         },
-        "yaxis": {
-            "range": [0.55 - shown, 0.55],
-            "tickvals": [-row for row in range(grid.rows)] if alone else [],
-            "ticktext": [shortened(found.fleet.hosts[host].id, 14) for host in grid.hosts]
-            if alone
-            else [],
-            "showgrid": False,
-            "automargin": True,
-        },
+        "yaxis": {"range": [0.55 - shown, 0.55], "visible": False},
         "uniformtext": {"mode": "hide", "minsize": 8},
         "hovermode": "closest",
         "legend": LEGEND,
-        "margin": {"l": 20, "r": 8, "t": 30, "b": 40 if alone else 10},
+        "margin": {"l": 12 + left, "r": 8, "t": 30, "b": 24 if alone else 10},
     }
 
 

@@ -22,7 +22,7 @@ EFFORTS = {"quick": 20, "normal": 1, "high": 1}
 HIGH_LIMIT_S = 10.0
 """What the exact solver may take where a high effort asks it [s]."""
 _FIT_TRIES, _HOST_TRIES, _MORE_TRIES = 500, 40, 1000
-_SEED, _MEASURES, _LIGHT = 20, 4, 4
+_SEED, _MEASURES, _LIGHT, _USUAL_PIECES = 20, 4, 4, 100
 Weigh = Callable[[Item], float]
 
 
@@ -211,7 +211,12 @@ class _Plan:
         left = [(i,) for i in order if not search.insert((i,))]
 
         lost = len(others) - most_pieces(self.asked, list(assured), others)
-        self.swapped(search, left, _MORE_TRIES // self.haste, lost)
+        tries = _MORE_TRIES
+        if self.haste > 1:
+            # A try takes as long as there are pieces.
+            tries = max(_MORE_TRIES * _USUAL_PIECES // (self.haste * max(len(others), 1)), 8)
+            tries = min(tries, _MORE_TRIES // self.haste)
+        self.swapped(search, left, tries, lost)
 
     def swapped(self, search: Search, left: list[Item], tries: int, enough: float) -> list[Item]:
         """Leave out as few pieces as possible, and no assured one."""
@@ -228,6 +233,8 @@ class _Plan:
 
     def fewer(self, search: Search, bound: int) -> Search:
         """Empty one host after another while the rest can take what it carries."""
+        if self.haste > 1 and len(search.at) < len(self.asked.pieces):
+            return search  # what finds no place will want the host
         while len(search.used) > bound:
             load = {host: self.weigh(tuple(search.on[host])) for host in search.used}
             light = sorted(load, key=load.__getitem__)[:_LIGHT]

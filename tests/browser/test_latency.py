@@ -49,7 +49,7 @@ def open_page(measure: ModuleType, workbook, browser: Browser, request: pytest.F
     with measure.visit(browser, workbook.address(notebook)) as page:
         page.wait_for_timeout(1500)
         measure.measure_steps(page, 10, path=path)  # the browser compiles what it runs often
-        yield page, path
+        yield page, path, measure.REACHES.get(request.param, measure.RIGHT_HALF)
 
 
 def best(attempt: Callable[[], dict[str, float]], limits: dict[str, float]) -> None:
@@ -64,10 +64,10 @@ def best(attempt: Callable[[], dict[str, float]], limits: dict[str, float]) -> N
 
 @pytest.mark.parametrize("mouse", [False, True], ids=["keys", "mouse"])
 def test_a_slider_step_repaints_the_charts(measure, open_page, mouse):
-    page, path = open_page
+    page, path, reach = open_page
 
     def attempt() -> dict[str, float]:
-        steps = measure.measure_steps(page, STEPS, mouse=mouse, path=path)
+        steps = measure.measure_steps(page, STEPS, mouse=mouse, path=path, reach=reach)
         assert len(steps.painted_ms) == STEPS
         return {"p50 [ms]": steps.p50_ms, "p95 [ms]": steps.p95_ms}
 
@@ -78,7 +78,7 @@ def test_a_slider_step_repaints_the_charts(measure, open_page, mouse):
 
 
 def test_a_fast_drag_settles_on_its_last_position(measure, open_page):
-    page, path = open_page
+    page, path, _ = open_page
 
     def attempt() -> dict[str, float]:
         drag = measure.measure_drag(page, path=path)

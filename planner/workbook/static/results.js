@@ -113,9 +113,10 @@ class Chart {
     const titleId = freshId();
     this.plot = h("div", { class: "pl-plot", role: "img", style: `height:${def.height || 260}px`, "aria-label": def.title });
     this.caption = h("figcaption", { class: "pl-caption" });
+    this.key = h("ul", { class: "pl-key", hidden: true });
     const save = h("button", { type: "button", class: "pl-icon-button pl-save", title: "Save picture", "aria-label": `Save picture of ${def.title}`, onclick: () => this.save() }, icon(ICONS.picture));
     this.node = h("figure", { class: `pl-chart${def.wide ? " pl-wide" : ""}`, "data-chart": def.id, "aria-labelledby": titleId },
-      h("div", { class: "pl-chart-head" }, h("h3", { id: titleId, text: def.title }), def.lead && h("p", { class: "pl-chart-lead", text: def.lead, title: def.lead }), save), this.plot, this.caption);
+      h("div", { class: "pl-chart-head" }, h("h3", { id: titleId, text: def.title }), def.lead && h("p", { class: "pl-chart-lead", text: def.lead, title: def.lead }), save), this.key, this.plot, this.caption);
     app.sizes.observe(this.plot);
     app.nears.observe(this.node);
     app.sights.observe(this.plot);
@@ -128,7 +129,18 @@ class Chart {
     const tall = spec.layout?.height; // a picture that grows with what it shows
     if (tall) this.plot.style.height = `${tall}px`;
     setText(this.caption, spec.caption || "");
+    this.showKey(spec.layout?.meta?.key);
     this.plot.setAttribute("aria-label", spec.caption || this.def.title);
+  }
+
+  /** What stands for what, as a list that flows with the page; plotly's own legend stays out. */
+  showKey(entries) {
+    this.key.hidden = !entries?.length;
+    const now = JSON.stringify(entries || []);
+    if (now === this.keyed) return;
+    this.keyed = now;
+    this.key.replaceChildren(...(entries || []).map((one) => h("li", {},
+      h("span", { class: "pl-key-box", style: `--key: ${one.colour}`, "data-pattern": one.pattern, "aria-hidden": "true" }), one.text)));
   }
 
   /** True when something new can soon be seen: charts farther off wait. */
@@ -136,7 +148,7 @@ class Chart {
 
   async paint(Plotly, theme) {
     this.dirty = false;
-    const { data, layout } = this.figure(theme, this.size);
+    const { data, layout } = this.figureOnPage(theme);
     const config = { displayModeBar: false, responsive: false, doubleClick: false, showTips: false };
     const draw = this.drawn ? Plotly.react : Plotly.newPlot;
     this.drawn = true;
@@ -148,6 +160,16 @@ class Chart {
       data: resolveColours(this.spec.data, theme.css).map((trace) => themedTrace(trace, theme)),
       layout: themedLayout(resolveColours(this.spec.layout || {}, theme.css), theme, size),
     };
+  }
+
+  /** As on the page: a key of the page's own takes the place of the legend. */
+  figureOnPage(theme) {
+    const figure = this.figure(theme, this.size);
+    if (this.spec.layout?.meta?.key) {
+      figure.layout.showlegend = false;
+      figure.layout.margin.t = Math.min(figure.layout.margin.t, 12);
+    }
+    return figure;
   }
 
   save() {
