@@ -55,13 +55,17 @@ def place(
     state.occupy(fixed)
     seats: list[Seat] = list(running)
     refusals: list[tuple[int, str]] = []
+    refused: dict[int, str] = {}  # by kind, since a piece was last placed: nothing has changed
     for i, number in enumerate(asked.kind_of):
         if i in fixed:
             continue
-        found = state.best(number)
+        found = None if number in refused else state.best(number)
         if found is None:
-            refusals.append((i, refusing_limit(state, number)))
+            if number not in refused:
+                refused[number] = refusing_limit(state, number)
+            refusals.append((i, refused[number]))
             continue
+        refused.clear()
         host, option = found
         seats.append(state.seat(i, host, state.hosts[host], option))
         state.put(host, number, option)

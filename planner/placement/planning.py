@@ -272,10 +272,9 @@ class _Plan:
     def read(self, search: Search, assured: frozenset[str], bound: int) -> Placement:
         seats = search.seats()
         out = [i for i in range(len(self.asked.pieces)) if i not in search.at]
-        refusals = tuple(
-            (i, self.limits.get(i) or refusing_limit(search.state, self.asked.kind_of[i]))
-            for i in out
-        )
+        kinds = {self.asked.kind_of[i] for i in out}
+        limits = {kind: refusing_limit(search.state, kind) for kind in kinds}
+        refusals = tuple((i, self.limits.get(i) or limits[self.asked.kind_of[i]]) for i in out)
         return Placement(
             self.asked.fleet,
             self.asked.pieces,

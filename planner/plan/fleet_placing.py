@@ -33,14 +33,14 @@ LARGE = 150_000
 """From this product of pieces, hosts and pairs of kinds of host on, a reserve is chosen kind by
 kind and not searched for [1]."""
 
-CROWDED, HUGE = 20_000, 300_000
+HURRIED, CROWDED, HUGE = 6_000, 20_000, 300_000
 """From these products of pieces and hosts on, a fleet that cannot hold all is filled piece by
-piece, and so is any fleet [1]."""
+piece; nothing is tried to find out what would help; and any fleet is filled piece by piece [1]."""
 
 Place = Callable[[Fleet, tuple[Piece, ...]], Placement]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=24)
 def placed(fleet: Fleet, pieces: tuple[Piece, ...], policy: str) -> Placement:
     """Pieces on a fleet by a policy of the scenario.
 
@@ -62,7 +62,7 @@ def placed(fleet: Fleet, pieces: tuple[Piece, ...], policy: str) -> Placement:
     if policy != PLANNED:
         return place(fleet, pieces, policy)
     size = len(pieces) * len(fleet.hosts)
-    if is_crowded(fleet, pieces):
+    if size > HURRIED:
         in_order = placed(fleet, pieces, IN_ORDER)
         if in_order.refusals or size > HUGE:
             return replace(in_order, method=PLANNED, assured=_assured(in_order))
@@ -128,7 +128,7 @@ def _assured(found: Placement) -> frozenset[str]:
     return frozenset(takewhile(lambda name: name not in lost, names))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=12)
 def placed_with_reserve(
     fleet: Fleet, pieces: tuple[Piece, ...], policy: str, n_plus_one: bool
 ) -> ReservedPlacement:
