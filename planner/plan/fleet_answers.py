@@ -117,6 +117,6 @@ def _verdict(found: Portfolio, pieces: int, lost: int) -> str:
         return f"{plural(len(unsized), 'workload')} cannot be sized: {', '.join(unsized)}"
     if lost:
         return f"{lost:,} of {pieces:,} pieces find no place"
-    if found.scenario.portfolio.n_plus_one and not found.reserved_placement.survives:
+    if found.scenario.portfolio.n_plus_one and not found.survives:
         return "All fits, but not after the loss of a host"
     return "All fits"

@@ -44,6 +44,8 @@ class Tool:
     """From start to end of a run or job [h]."""
     headroom_fraction: float = float("nan")
     """Share of its capacity that the peak leaves [fraction]."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Label and value of what else is known of a job on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,8 @@ def _embedding_offers(question: _Question) -> tuple[Offer, ...]:
         holds = profile.memory_bytes * choice.scenario.deployment.gpu_memory_utilization > weights
         each = max(use, 0.0) / taken if holds else 0.0
         replicas = float(replicas_needed(ask.plan.peak_per_s, each))
+        # At their share of the peak replicas are less used than they may be.
+        used = ask.plan.peak_per_s / replicas * taken if math.isfinite(replicas) else math.nan
         made.append(
             Offer(
                 profile=profile,
@@ -253,7 +255,7 @@ def _embedding_offers(question: _Question) -> tuple[Offer, ...]:
                 capacity=each,
                 replicas=replicas,
                 tokens_per_s=ask.plan.prompt_tokens / taken if holds else 0.0,
-                ttft_s=taken,
+                ttft_s=taken * EMBEDDING_TAIL / (1.0 - used),
                 tpot_s=math.nan,
                 headroom_fraction=_headroom(ask.plan.peak_per_s, replicas, each),
                 reason=""

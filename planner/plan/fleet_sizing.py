@@ -15,14 +15,15 @@ from planner.plan.fleet_jobs import JobOffer, seats, training_offers
 from planner.plan.fleet_questions import choice_of
 from planner.plan.fleet_records import SizedWorkload, Tool
 from planner.plan.fleet_serving import Offer, serving_offers
-from planner.plan.fleet_words import duration_of, facts_of, steps_of
+from planner.plan.fleet_words import duration_of, facts_of, job_facts, steps_of
 from planner.plan.price_list import price_list
 from planner.scenario import FleetWorkload, Scenario
 from planner.training import batch_run, both_tokens_per_s
 from planner.units import GIB, plural
 
-JOB_GPUS = (1, 2, 4, 8, 16, 32, 64)
-"""Numbers of whole GPUs that are tried for a training job [gpu]."""
+DOUBLINGS = (1, 2, 4, 8, 16, 32, 64)
+"""Numbers of GPUs in a host, and of whole hosts, that are tried for a training job."""
+MOST_JOB_GPUS = 64
 MOST_PIECES = 2_000
 """A tool that takes more pieces than this is no answer."""
 
@@ -128,13 +129,20 @@ def _tools_here(
     choice = choice_of(row, scenario, catalogue, divided.gpu, ground.host.gpus)
     name = choice.model.name
     if row.shape == "training":
-        counts = tuple(n for n in JOB_GPUS if n <= ground.host.gpus * ground.hosts)
+        counts = _job_counts(ground.host.gpus, ground.hosts)
         jobs = training_offers(row, choice.model, divided, counts, catalogue)
         basis = max(job.basis for job in jobs)
         return [_job_tool(job, catalogue, ground, refusal) for job in jobs], basis, name
     offers = serving_offers(choice, divided, catalogue)
     made = [_serving_tool(row, one, catalogue, ground, refusal) for one in offers]
     return made, weakest(Basis.DERIVED, choice.model.source.basis), name
+
+
+def _job_counts(host_gpus: int, hosts: int) -> tuple[int, ...]:
+    """GPUs of a training job: some of a host's, or whole hosts."""
+    inside = [n for n in DOUBLINGS if n < host_gpus]
+    whole = [n * host_gpus for n in DOUBLINGS if n <= hosts]
+    return (*inside, *(n for n in whole if n == host_gpus or n <= MOST_JOB_GPUS))
 
 
 def _seats(
@@ -154,7 +162,15 @@ def _job_tool(job: JobOffer, catalogue: Catalogue, ground: Ground, refusal: str)
     each = min(job.gpus, ground.host.nvlink_gpus)
     pieces = math.ceil(job.gpus / each)
     return _tool(
-        ground, catalogue, job.profile.name, each, pieces, job.reason, refusal, hours=job.hours
+        ground,
+        catalogue,
+        job.profile.name,
+        each,
+        pieces,
+        job.reason,
+        refusal,
+        hours=job.hours,
+        facts=job_facts(job, _gpu_share(ground, job.profile.name)),
     )
 
 
@@ -206,14 +222,12 @@ def _tool(
     pieces: int,
     reason: str,
     refusal: str,
-    **speed: float,
+    **known: Any,
 ) -> Tool:
     divided, whole = ground.divided, profile == "whole"
     if not whole and refusal and not reason:
         reason = refusal
-    one = divided.by_name[profile]
-    share = max(one.size / divided.slots, one.compute_fraction if one.kind == "mig" else 0.0)
-    total = gpus * pieces if whole else share * pieces
+    total = gpus * pieces * _gpu_share(ground, profile)
     name = catalogue.accelerator(divided.gpu).label
     return Tool(
         size=_size(ground, whole, total),
@@ -225,8 +239,14 @@ def _tool(
         pieces=pieces,
         gpu_equivalents=float(total),
         reason=reason,
-        **speed,
+        **known,
     )
+
+
+def _gpu_share(ground: Ground, profile: str) -> float:
+    """Of one GPU, that a slice keeps from others: of memory, or of MIG's compute if that is more."""
+    one = ground.divided.by_name[profile]
+    return max(one.size / ground.divided.slots, one.compute_fraction if one.kind == "mig" else 0.0)
 
 
 def _size(ground: Ground, whole: bool, total: float) -> str:

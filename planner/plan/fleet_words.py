@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
-from planner.plan.fleet_jobs import seats
+import numpy as np
+
+from planner.plan.fleet_jobs import KEPT_CHECKPOINTS, JobOffer, seats
 from planner.plan.fleet_records import Step, Tool
 from planner.scenario import FleetWorkload
 from planner.training import WORKLOAD_SHAPES
-from planner.units import GIB, format_number, format_seconds
+from planner.units import GIB, format_gib, format_number, format_seconds
 
 HOURS = {"always": 168.0, "office hours": 60.0, "nights": 84.0, "campaign": 168.0}
 """Hours of a week in which the hardware is held [h]."""
@@ -19,6 +21,18 @@ WHEN = {
     "nights": "nights, 19 to 7",
     "campaign": "{days} days from day {start_day}",
 }
+MEMORY_PARTS = {
+    "weights": "weights",
+    "gradients": "gradients",
+    "optimizer": "optimiser",
+    "adapters": "adapters",
+    "activations": "activations",
+    "logits": "logits",
+    "gathered": "gathered layers",
+    "overhead": "allocator",
+    "runtime": "runtime",
+}
+"""What the parts of a training job's memory are called."""
 _QUEUES = dict(zip(("serving", "batch", "training", "notebooks"), WORKLOAD_SHAPES, strict=True))
 
 
@@ -117,7 +131,53 @@ def facts_of(row: FleetWorkload, tool: Tool) -> tuple[tuple[str, str], ...]:
         facts.append(("From start to end", format_hours(tool.hours)))
     if math.isfinite(tool.headroom_fraction):
         facts.append(("Left at the peak", f"{tool.headroom_fraction:.0%}"))
-    return tuple(facts)
+    return (*facts, *tool.facts)
+
+
+def job_facts(job: JobOffer, gpu_share: float) -> tuple[tuple[str, str], ...]:
+    """What a training job holds, takes and leaves behind.
+
+    Parameters
+    ----------
+    job : JobOffer
+    gpu_share : float
+        Of one GPU, that its slice takes; 1 for whole GPUs.
+
+    Returns
+    -------
+    tuple of label and value
+
+    >>> from planner.catalogue import load_catalogue
+    >>> from planner.placement import geometry
+    >>> from planner.plan.fleet_jobs import training_offers
+    >>> c = load_catalogue()
+    >>> row = FleetWorkload(name="tune", shape="training")
+    >>> one = training_offers(row, c.model("llama-3.1-8b"), geometry(c, "h100", "whole"), (1,), c)
+    >>> [label for label, _ in job_facts(one[0], 1.0)]
+    ['Memory on each GPU', 'of it', 'GPU-hours', 'Checkpoints']
+    """
+    held, run = job.memory, job.run
+    parts = sorted(
+        (
+            (float(np.ravel(getattr(held, f"{name}_bytes"))[0]), words)
+            for name, words in MEMORY_PARTS.items()
+        ),
+        reverse=True,
+    )
+    low, total, high = (
+        float(np.ravel(value)[0]) for value in (held.low_bytes, held.total_bytes, held.high_bytes)
+    )
+    slow, hours, fast = (gpu_share * float(value) for value in np.ravel(run.gpu_hours)[:3])
+    each = float(np.ravel(run.storage_bytes)[0]) / KEPT_CHECKPOINTS
+    return (
+        ("Memory on each GPU", f"{format_gib(total)} ({low / GIB:.0f} to {high / GIB:.0f})"),
+        ("of it", ", ".join(f"{words} {format_gib(size)}" for size, words in parts[:3])),
+        (
+            "GPU-hours",
+            f"{format_number(hours)} ({format_number(fast)} to {format_number(slow)})",
+        ),
+        ("Checkpoints", f"{KEPT_CHECKPOINTS} kept of {format_gib(each)}"),
+    )
 
 
 def steps_of(

@@ -77,11 +77,25 @@ class Portfolio:
         return self.reserved_placement.losses
 
     @cached_property
-    def night(self) -> Placement | None:
-        """Who sits where by night; None when nothing runs in the nights alone."""
+    def reserved_by_night(self) -> ReservedPlacement | None:
+        """The same by night, with a reserve of its own; None when nothing runs in the nights
+        alone."""
         if not any(shift_of(one.row) == ("night",) for one in self.workloads):
             return None
-        return placed(self.fleet, self._of_shift("night"), self.scenario.portfolio.placement)
+        asked = self.scenario.portfolio
+        pieces = self._of_shift("night")
+        return placed_with_reserve(self.fleet, pieces, asked.placement, asked.n_plus_one)
+
+    @property
+    def night(self) -> Placement | None:
+        """Who sits where by night."""
+        return self.reserved_by_night.placement if self.reserved_by_night else None
+
+    @property
+    def survives(self) -> bool:
+        """What serves runs again after the loss of any one host, by day and by night."""
+        shifts = (self.reserved_placement, self.reserved_by_night)
+        return all(shift.survives for shift in shifts if shift is not None)
 
     @cached_property
     def first_refusal(self) -> Refusal | None:
