@@ -244,7 +244,7 @@ def _tool(
 
 
 def _gpu_share(ground: Ground, profile: str) -> float:
-    """Of one GPU, that a slice keeps from others: of memory, or of MIG's compute if that is more."""
+    """Share of a GPU that a slice keeps from others: of memory, or of MIG's compute."""
     one = ground.divided.by_name[profile]
     return max(one.size / ground.divided.slots, one.compute_fraction if one.kind == "mig" else 0.0)
 
