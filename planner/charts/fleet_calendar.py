@@ -310,7 +310,17 @@ def _layout(end: float, step: int, top: float, capacity: float, shown: list[Look
         ],
         "hovermode": "closest",
         "legend": LEGEND,
-        "meta": {"key": key(shown)},
+        "meta": {
+            "key": [
+                *key(shown),
+                {"text": "idle", "colour": IDLE, "pattern": "/"},
+                {
+                    "text": "night and weekend" if step == 1 else "weekend",
+                    "colour": NIGHT,
+                    "pattern": "",
+                },
+            ]
+        },
         "margin": {"l": 50, "r": 12, "t": 30, "b": 26},
     }
 

@@ -158,9 +158,9 @@ def said(found: Portfolio, grid: Grid) -> Spec:
         places.append("middle left" if alone else "middle center")
     for gpu in range(grid.width if alone else 0):
         x.append(gpu + GPU_WIDTH / 2)
-        y.append(0.5 - max(grid.rows, FEWEST_ROWS))
+        y.append(0.3 - max(grid.rows, FEWEST_ROWS))
         text.append(str(gpu))
-        places.append("bottom center")
+        places.append("middle center")
     return {
         "type": "scatter",
         "mode": "text",

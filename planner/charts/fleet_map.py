@@ -302,11 +302,12 @@ def _layout(found: Portfolio, grid: Grid) -> Spec:
             "range": [-0.08 if alone else -2.2, round(end + 0.02, 4)],
             "visible": False,
         },
-        "yaxis": {"range": [0.55 - shown, 0.55], "visible": False},
+        # Below the last row stand the numbers of the GPUs.
+        "yaxis": {"range": [(0.0 if alone else 0.55) - shown, 0.55], "visible": False},
         "uniformtext": {"mode": "hide", "minsize": 8},
         "hovermode": "closest",
         "legend": LEGEND,
-        "margin": {"l": 12 + left, "r": 8, "t": 30, "b": 24 if alone else 10},
+        "margin": {"l": 12 + left, "r": 8, "t": 30, "b": 6 if alone else 10},
     }
 
 
