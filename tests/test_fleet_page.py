@@ -403,7 +403,7 @@ def test_the_placement_is_taken_along(fleet: Screen) -> None:
         assert told["text"].strip() and file["label"]
 
 
-@pytest.mark.parametrize("name", ["fleet-tools", "fleet-workloads", "fleet-hosts"])
+@pytest.mark.parametrize("name", ["fleet-tools", "fleet-workloads", "fleet-hosts", "fleet-rules"])
 def test_a_table_is_downloaded_as_it_stands(fleet: Screen, name: str) -> None:
     shown = fleet.ask(kind="hello")["charts"][name]["rows"]
     told = fleet.ask(kind="download", format="table", id=name)

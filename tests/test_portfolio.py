@@ -384,3 +384,34 @@ def test_hosts_keep_some_for_their_own_software() -> None:
 def test_bookings_never_exceed_the_fleet() -> None:
     calendar = shared().calendar
     assert np.all(calendar.gpus.sum(axis=0) <= shared().fleet.gpus + 1e-9)
+
+
+# ---------------------------------------------------------------- rules of the platform
+
+
+def test_the_platforms_rules_bear_on_the_hosts_that_they_are_about() -> None:
+    notes = shared().notes
+    assert all(note.text.endswith(".") and note.source.title for note in notes)
+    about = {(note.group, note.topic) for note in notes}
+    assert ("sliced", "MIG under NVIDIA NIM") in about
+    assert ("edge", "MIG under NVIDIA NIM") not in about
+    mixed = [n.text for n in notes if n.group == "edge" and "vSphere 8 Update 3" in n.text]
+    assert mixed, "several vGPU sizes on one GPU need vSphere 8 Update 3"
+
+
+def test_without_a_hypervisor_its_rules_are_silent() -> None:
+    plan = evaluate(FLEET.changed({"site.platform": "plain"}), CATALOGUE)
+    assert not any("vSphere" in note.text for note in plan.portfolio.notes)
+
+
+def test_private_ai_wants_three_hosts() -> None:
+    def said(count: int) -> bool:
+        plan = plan_of(SMALL, hosts=[{"name": "a", "count": count}])
+        return any("3 at least" in note.text for note in plan.portfolio.notes)
+
+    assert said(2) and not said(3)
+
+
+def test_shared_compute_is_said_to_share_faults() -> None:
+    plan = plan_of(SMALL, hosts=[{"name": "a", "carving": "mps"}])
+    assert any("ends its neighbours" in note.text for note in plan.portfolio.notes)

@@ -10,6 +10,7 @@ from planner.charts.fleet_calendar import fleet_calendar_chart, fleet_calendar_w
 from planner.charts.fleet_map import fleet_map, fleet_map_words
 from planner.charts.fleet_orders import order_chart, order_words
 from planner.charts.fleet_policies import before_after, before_after_words
+from planner.charts.fleet_rules import fleet_rules
 from planner.charts.fleet_tables import fleet_hosts, fleet_workloads
 from planner.charts.fleet_tools import tools_picture, tools_picture_words, tools_table
 from planner.plan import Plan
@@ -30,6 +31,7 @@ FLEET_TABLES: dict[str, Callable[[Plan, Catalogue], Spec]] = {
     "fleet-tools": tools_table,
     "fleet-workloads": fleet_workloads,
     "fleet-hosts": fleet_hosts,
+    "fleet-rules": fleet_rules,
 }
 
 __all__ = ["FLEET_CAPTIONS", "FLEET_CHARTS", "FLEET_TABLES", "order_chart", "order_words"]

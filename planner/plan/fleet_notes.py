@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,13 @@ BY_CARVING = {
 }
 """Limits of the hypervisor that bear on each way of carving; those about a GPU come on top."""
 BY_GPU = ("hgx-blackwell-vsphere", "rtx-pro-6000-vsphere")
+FORBIDS = {
+    "live_migration": ("Live migration", "Running VMs cannot move to another host."),
+    "ha_restart": ("Restart", "Nothing restarts elsewhere by itself after the loss of a host."),
+    "fault_isolation": ("Faults", "A fault in one workload ends its neighbours on the GPU."),
+    "multi_gpu": ("Groups", "Slices cannot work together as one group; whole GPUs can."),
+}
+"""Facts about a carving that are worth a warning where they are false."""
 PRIVATE_AI_HOSTS = "paif-hosts"
 
 
@@ -87,6 +95,6 @@ def _limits(catalogue: Catalogue, group: str, gpu: str, carving: str) -> Iterato
     for name in (*BY_CARVING.get(carving, ()), *BY_GPU):
         limit = catalogue.hypervisor_limits[name]
         if limit.about(gpu):
-            number = f" ({limit.value:.0f})" if limit.value == limit.value else ""
+            number = f" ({limit.value:.0f})" if math.isfinite(limit.value) else ""
             rule = limit.rule[:1].upper() + limit.rule[1:]
             yield FleetNote(group, limit.topic, f"{limit.version}: {rule}{number}.", limit.source)

@@ -28,6 +28,7 @@ from planner.placement import (
 )
 from planner.plan.fleet_answers import fleet_answers
 from planner.plan.fleet_hosts import fleet_of
+from planner.plan.fleet_notes import FleetNote, fleet_notes
 from planner.plan.fleet_pieces import bookings_of, pieces_of, shift_of
 from planner.plan.fleet_placing import PLANNED, is_crowded, placed, placed_with_reserve, refusal_of
 from planner.plan.fleet_questions import rows_of
@@ -75,6 +76,11 @@ class Portfolio:
     def host_loss(self) -> tuple[HostLoss, ...]:
         """What the loss of each host would do."""
         return self.reserved_placement.losses
+
+    @cached_property
+    def notes(self) -> tuple[FleetNote, ...]:
+        """What carving and hypervisor give and forbid on each group of hosts."""
+        return fleet_notes(self.scenario, self.catalogue, self.fleet)
 
     @cached_property
     def reserved_by_night(self) -> ReservedPlacement | None:

@@ -45,6 +45,7 @@ def carve_and_place(catalogue: Catalogue) -> Page:
             table("fleet-tools", "Why this size", "by workload"),
             table("fleet-workloads", "Every workload", "sized and placed"),
             table("fleet-hosts", "Every host", "used, left over, and safe to lose"),
+            table("fleet-rules", "What the platform allows", "by group of hosts, with sources"),
         ],
         "panels": [
             {

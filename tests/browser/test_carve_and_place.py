@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("clean_page")
 
 NOTEBOOK = "voila/render/4-carve-and-place.ipynb"
 PICTURES = ("fleet_map", "fleet_tools", "fleet_policies", "fleet_calendar")
-TABLES = ("fleet-tools", "fleet-workloads", "fleet-hosts")
+TABLES = ("fleet-tools", "fleet-workloads", "fleet-hosts", "fleet-rules")
 
 PHONE = {"width": 390, "height": 844}
 WORKLOADS, HOSTS = "portfolio.workloads", "portfolio.hosts"
