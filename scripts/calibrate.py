@@ -29,7 +29,6 @@ from planner.calibration import (
     cross_validate,
     cross_validate_energy,
     cross_validate_training,
-    energy_range_factors,
     energy_scores,
     finetune_tables,
     fit_energy,
@@ -41,7 +40,7 @@ from planner.calibration import (
     read_measurements,
     read_training,
     scores,
-    training_range_factors,
+    stretched_factors,
     training_scores,
 )
 from planner.calibration.csv_files import read_table, write_table
@@ -139,7 +138,7 @@ def calibrate_energy(folder: Path, reference: Reference) -> None:
         if left_out in KINDS:
             ranges += [
                 (quantity, left_out, rounded(low), rounded(high))
-                for quantity, (low, high) in energy_range_factors(residuals).items()
+                for quantity, (low, high) in stretched_factors(residuals).items()
             ]
     header = ("software", "term", "coefficient")
     write_table(folder / "energy_terms.csv", header, energy_terms_table(fit))
@@ -188,7 +187,7 @@ def calibrate_training(folder: Path, catalogue: Catalogue) -> None:
         if left_out in TRAINING_KINDS:
             ranges += [
                 (quantity, left_out, rounded(low), rounded(high))
-                for quantity, (low, high) in training_range_factors(residuals).items()
+                for quantity, (low, high) in stretched_factors(residuals).items()
             ]
     header = ("term", "coefficient")
     write_table(folder / "training_terms.csv", header, training_terms_table(fit))

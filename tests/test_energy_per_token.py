@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from planner.calibration import (
     cross_validate_energy,
-    energy_range_factors,
     energy_scores,
     fit_energy,
     read_energy,
+    stretched_factors,
 )
 from planner.calibration.energy_fit import POWER_PRIOR, POWER_PRIOR_SD
 from planner.catalogue import KINDS, Basis, load_catalogue
@@ -106,7 +106,7 @@ def test_energy_of_what_was_left_out(left_out: str, measured) -> None:
     for key, one in scores.items():
         for name in ("median", "mean", "bias", "coverage"):
             assert getattr(written[key], name) == pytest.approx(getattr(one, name), rel=1e-3)
-    for quantity, ends in energy_range_factors(residuals).items():
+    for quantity, ends in stretched_factors(residuals).items():
         assert FOUND.ranges[quantity, left_out] == pytest.approx(ends, rel=1e-3)
 
 
@@ -123,7 +123,7 @@ def test_ranges_hold_groups_that_no_part_of_the_calibration_saw(measured) -> Non
             log_ratio={name: ratio[known] for name, ratio in residuals.log_ratio.items()},
             group=residuals.group[known],
         )
-        low, high = np.log(energy_range_factors(part)["energy"])
+        low, high = np.log(stretched_factors(part)["energy"])
         other = residuals.log_ratio["energy"][~known]
         held.append(np.mean((other >= low) & (other <= high)))
     assert 0.73 <= np.mean(held) <= 0.87

@@ -17,12 +17,12 @@ from planner.calibration import (
     cross_validate_training,
     fit_training,
     read_training,
+    stretched_factors,
     training_models,
-    training_range_factors,
     training_scores,
 )
+from planner.calibration.stretched_ranges import PARTS, GroupResiduals
 from planner.calibration.training_fit import LINEAR_SD, TRAINING_PRIOR
-from planner.calibration.training_validation import PARTS, TrainingResiduals
 from planner.catalogue import (
     KINDS,
     TRAINING_KINDS,
@@ -131,7 +131,7 @@ def test_speed_of_what_was_left_out(left_out: str, measured) -> None:
         assert score.median < 0.20
         assert 0.73 <= score.coverage <= 0.87
         assert score in FOUND.scores or _like(score)
-    for quantity, ends in training_range_factors(residuals).items():
+    for quantity, ends in stretched_factors(residuals).items():
         assert FOUND.ranges[quantity, left_out] == pytest.approx(ends, rel=1e-3)
 
 
@@ -152,8 +152,8 @@ def test_a_range_holds_for_groups_that_had_no_part_in_it(left_out: str, measured
     for held in range(PARTS):
         own, rest = part == held, part != held
         others = {name: ratio[rest] for name, ratio in residuals.log_ratio.items()}
-        made = TrainingResiduals(left_out, others, residuals.group[rest])
-        low, high = np.log(training_range_factors(made)[LAYOUT_STATED])
+        made = GroupResiduals(left_out, others, residuals.group[rest])
+        low, high = np.log(stretched_factors(made)[LAYOUT_STATED])
         ratio = residuals.log_ratio[LAYOUT_STATED][own]
         inside.append((ratio >= low) & (ratio <= high))
     assert np.mean(np.concatenate(inside)) >= 0.65

@@ -11,9 +11,7 @@ from planner.calibration.energy_fit import (
 )
 from planner.calibration.energy_measurements import EnergyMeasurements, read_energy
 from planner.calibration.energy_validation import (
-    EnergyResiduals,
     cross_validate_energy,
-    energy_range_factors,
     energy_scores,
 )
 from planner.calibration.exclusions import read_excluded
@@ -39,6 +37,7 @@ from planner.calibration.finetune_rows import (
 from planner.calibration.fit import fit_first_token, fit_step, resident, speed_model
 from planner.calibration.measurements import Measurements, Observed, read_measurements
 from planner.calibration.robust import Fit
+from planner.calibration.stretched_ranges import GroupResiduals, stretched_factors
 from planner.calibration.training_fit import (
     TrainingFit,
     fit_training,
@@ -51,9 +50,7 @@ from planner.calibration.training_measurements import (
 )
 from planner.calibration.training_validation import (
     TRAINING_QUANTITIES,
-    TrainingResiduals,
     cross_validate_training,
-    training_range_factors,
     training_scores,
 )
 from planner.calibration.validation import (
@@ -65,9 +62,10 @@ from planner.calibration.validation import (
 )
 
 __all__ = [
+    "GroupResiduals",
+    "stretched_factors",
     "EnergyFit",
     "EnergyMeasurements",
-    "EnergyResiduals",
     "FinetuneCase",
     "FinetuneFit",
     "FinetuneMeasurements",
@@ -80,12 +78,10 @@ __all__ = [
     "TRAINING_QUANTITIES",
     "TrainingFit",
     "TrainingMeasurements",
-    "TrainingResiduals",
     "cross_validate",
     "cross_validate_energy",
     "cross_validate_finetune",
     "cross_validate_training",
-    "energy_range_factors",
     "energy_scores",
     "finetune_case",
     "finetune_model",
@@ -113,6 +109,5 @@ __all__ = [
     "scores",
     "speed_model",
     "training_models",
-    "training_range_factors",
     "training_scores",
 ]
