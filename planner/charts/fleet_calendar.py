@@ -258,29 +258,13 @@ def _points(
 
 
 def _layout(end: float, step: int, top: float, capacity: float, shown: list[Look]) -> Spec:
-    weeks = int(end) // WEEK_H
-    if weeks == 1:
-        ticks = {
-            "tickvals": [DAY_H * day + DAY_H / 2 for day in range(len(DAYS))],
-            "ticktext": list(DAYS),
-        }
-        lines = [float(DAY_H * day) for day in range(1, len(DAYS))]
-    else:
-        every = 1 + (weeks - 1) // 8
-        ticks = {
-            "tickvals": [WEEK_H * (week + 0.5) for week in range(0, weeks, every)],
-            "ticktext": [
-                f"week {week + 1}" if not week else f"{week + 1}" for week in range(0, weeks, every)
-            ],
-        }
-        lines = [float(WEEK_H * week) for week in range(1, weeks)]
+    rest = {
+        "text": "night and weekend" if step == 1 else "weekend",
+        "colour": NIGHT,
+        "pattern": "",
+    }
     return {
-        "xaxis": {
-            "range": [0, end],
-            **ticks,
-            "showgrid": False,
-            "minor": {"tickvals": lines, "showgrid": True, "gridcolor": IDLE},
-        },
+        "xaxis": _time_axis(end),
         "yaxis": {
             "title": {"text": "GPUs booked" if step == 1 else "GPUs booked, mean of a day"},
             "range": [0, round(top, 4)],
@@ -314,14 +298,36 @@ def _layout(end: float, step: int, top: float, capacity: float, shown: list[Look
             "key": [
                 *key(shown),
                 {"text": "idle", "colour": IDLE, "pattern": "/"},
-                {
-                    "text": "night and weekend" if step == 1 else "weekend",
-                    "colour": NIGHT,
-                    "pattern": "",
-                },
+                rest,
             ]
         },
         "margin": {"l": 50, "r": 12, "t": 30, "b": 26},
+    }
+
+
+def _time_axis(end: float) -> Spec:
+    """Days of one week, or weeks."""
+    weeks = int(end) // WEEK_H
+    if weeks == 1:
+        ticks = {
+            "tickvals": [DAY_H * day + DAY_H / 2 for day in range(len(DAYS))],
+            "ticktext": list(DAYS),
+        }
+        lines = [float(DAY_H * day) for day in range(1, len(DAYS))]
+    else:
+        every = 1 + (weeks - 1) // 8
+        ticks = {
+            "tickvals": [WEEK_H * (week + 0.5) for week in range(0, weeks, every)],
+            "ticktext": [
+                f"week {week + 1}" if not week else f"{week + 1}" for week in range(0, weeks, every)
+            ],
+        }
+        lines = [float(WEEK_H * week) for week in range(1, weeks)]
+    return {
+        "range": [0, end],
+        **ticks,
+        "showgrid": False,
+        "minor": {"tickvals": lines, "showgrid": True, "gridcolor": IDLE},
     }
 
 
