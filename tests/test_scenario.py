@@ -427,6 +427,11 @@ def test_the_schema_covers_every_field() -> None:
     assert set(FIELDS) == inside | {"title", "description"}
 
 
+def test_no_two_fields_have_one_label() -> None:
+    labels = [entry["label"] for entry in SCHEMA.values()]
+    assert sorted(labels) == sorted(set(labels))
+
+
 @pytest.mark.parametrize("path", FIELDS)
 def test_every_field_is_documented(path: str, catalogue: Catalogue) -> None:
     entry = SCHEMA[path]

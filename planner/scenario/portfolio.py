@@ -95,7 +95,7 @@ class PortfolioSection(Section):
         float,
         quantity(
             "Power that one rack may draw; 0 for no limit.",
-            label="Power of a rack",
+            label="Rack may draw",
             unit="kW",
             team="infrastructure",
             control="slider",
