@@ -15,7 +15,7 @@ NOTEBOOKS = {
     "1-will-it-fit.ipynb": ("will-it-fit", 4, 6, "workload.concurrent_sequences"),
     "2-how-fast-how-many.ipynb": ("how-fast-how-many", 4, 7, "demand.users"),
     "3-own-rent-or-call.ipynb": ("own-rent-or-call", 7, 14, "finance.horizon_years"),
-    "4-carve-and-place.ipynb": ("carve-and-place", 7, 10, "portfolio.weeks"),
+    "4-carve-and-place.ipynb": ("carve-and-place", 8, 10, "portfolio.weeks"),
     "6-is-it-worth-it.ipynb": ("is-it-worth-it", 4, 13, "finance.discount_fraction"),
 }
 """Page, charts, headlines, and a slider to move."""
