@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from planner import evaluate, explain, load_catalogue
+from planner.catalogue import Basis
 from planner.errors import InvalidScenario, MissingData
 from planner.placement import plan_placement
 from planner.plan import FleetPlan, Plan, Portfolio
@@ -240,6 +241,24 @@ def test_idle_gpus_cost_their_purchase() -> None:
     idle = 8 * 168 * (1 - plan.fleet.busy_fraction)
     assert plan.fleet.idle_gpu_hours_per_week == pytest.approx(idle)
     assert plan.fleet.idle_usd_per_year == pytest.approx(idle * 52 * per_hour)
+
+
+def test_an_answer_is_as_sure_as_what_it_rests_on() -> None:
+    bases = plan_of(SMALL).portfolio.bases
+    assert bases["fleet.gpus"] == Basis.DERIVED, "it counts what the table says"
+    assert bases["fleet.gpu_equivalents"] == Basis.DERIVED, "speeds are calibrated"
+    assert bases["fleet.hosts_used"] == Basis.ASSUMED, "what hosts keep for themselves is assumed"
+    prices = [CATALOGUE.prices[name].source.basis for name in ("gpu/h100-sxm-80gb", "host/hgx")]
+    assert bases["fleet.idle_usd_per_year"] == max(Basis.DERIVED, *prices)
+    crowd = plan_of(NOTEBOOKS, hosts=[MIG_HOST]).portfolio.bases
+    assert crowd["fleet.gpu_equivalents"] == Basis.ASSUMED, "how busy people are is assumed"
+
+
+def test_an_unknown_price_leaves_the_cost_of_idling_unknown() -> None:
+    plan = plan_of(SMALL, hosts=[{"name": "a", "gpu": "h100-nvl-94gb", "gpus": 4}])
+    assert "gpu/h100-nvl-94gb" not in CATALOGUE.prices
+    assert math.isnan(plan.fleet.idle_usd_per_year)
+    assert plan.portfolio.bases["fleet.idle_usd_per_year"] == Basis.ASSUMED
 
 
 def test_memory_is_taken_stranded_or_free() -> None:

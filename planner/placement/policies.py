@@ -17,9 +17,10 @@ def score_of(policy: str, asked: Question) -> Score:
     """How a policy ranks the ways to add a piece to a host.
 
     ``spread`` takes the host that is least full, then the GPU with the fewest slices. ``group``
-    takes the host and GPU that are fullest. ``best fit`` keeps empty hosts and GPUs empty, then
-    strands the fewest slots, then leaves least over. ``fragmentation`` lets the measure of
-    fragmentation grow least, of which see :class:`Fragmentation`.
+    takes the host and GPU that are fullest; a vSphere cluster takes hosts in turn and groups on the
+    host alone, which is :func:`planner.placement.power_on`. ``best fit`` keeps empty hosts and GPUs
+    empty, then strands the fewest slots, then leaves least over. ``fragmentation`` lets the measure
+    of fragmentation grow least, of which see :class:`Fragmentation`.
 
     Parameters
     ----------

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from planner.catalogue import host_kind_for
+from planner.catalogue import Basis, Price, host_kind_for, weakest
+from planner.errors import MissingData
 from planner.plan.fleet_records import FleetPlan
-from planner.plan.price_list import price_list
+from planner.plan.price_list import price_book
 from planner.units import plural
 
 if TYPE_CHECKING:
     from planner.plan.portfolio import Portfolio
 
+ENTERED = ("hosts", "gpus")
+"""Answers that count what the tables say."""
+SIZED = (
+    "workloads",
+    "pieces",
+    "gpu_equivalents",
+    "busy_fraction",
+    "idle_gpu_hours_per_week",
+)
+"""Answers that follow from sizes, wherever the pieces sit."""
 WEEK_H, WEEKS_PER_YEAR, HOURS_PER_YEAR = 168.0, 52.0, 8760.0
 
 
@@ -92,23 +105,48 @@ def _carved(found: Portfolio, host: int, gpu: int) -> bool:
 def _usd_per_gpu_hour(found: Portfolio) -> float:
     """Purchase of the hosts over their life, for each hour of each GPU; unknown where one of the
     prices is."""
+    if not found.fleet.gpus:
+        return math.nan
     life_h = found.scenario.finance.life_years * HOURS_PER_YEAR
-    paid = 0.0
-    for host in found.fleet.hosts:
-        kind = host_kind_for(
-            found.catalogue.accelerator(host.geometry.gpu), found.catalogue.host_kinds
-        )
-        paid += host.gpus * _price(found, f"gpu/{host.geometry.gpu}")
-        paid += _price(found, f"host/{kind.id}")
-    return paid / (found.fleet.gpus * life_h) if found.fleet.gpus else math.nan
+    try:
+        paid = sum(count * price.value for count, price in _purchases(found))
+    except MissingData:
+        return math.nan
+    return paid / (found.fleet.gpus * life_h)
 
 
-def _price(found: Portfolio, name: str) -> float:
-    quoted = found.scenario.finance.quoted
-    if name in quoted:
-        return quoted[name]
-    price = price_list(found.catalogue).get(name)
-    return price.value if price is not None else math.nan
+def _purchases(found: Portfolio) -> Iterator[tuple[int, Price]]:
+    """What the hosts are made of and the price of each, the scenario's own quotes among them."""
+    book = price_book(found.scenario, found.catalogue, draws=1)
+    for (gpu, gpus), hosts in Counter((h.geometry.gpu, h.gpus) for h in found.fleet.hosts).items():
+        kind = host_kind_for(found.catalogue.accelerator(gpu), found.catalogue.host_kinds)
+        yield hosts * gpus, book.price(f"gpu/{gpu}")
+        yield hosts, book.price(f"host/{kind.id}")
+
+
+def fleet_bases(found: Portfolio) -> dict[str, Basis]:
+    """How sure we are of each answer.
+
+    Counts of what was entered are derived. What is sized is as sure as the weakest size. Where it
+    sits rests besides on assumed shares of cores and memory, and what idles costs, on prices.
+
+    Parameters
+    ----------
+    found : Portfolio
+
+    Returns
+    -------
+    dict
+        By dotted path.
+    """
+    sizes = weakest(Basis.DERIVED, *(one.basis for one in found.workloads))
+    try:
+        prices = weakest(*(price.source.basis for _, price in _purchases(found)))
+    except MissingData:
+        prices = Basis.ASSUMED
+    of = dict.fromkeys(ENTERED, Basis.DERIVED) | dict.fromkeys(SIZED, sizes)
+    of["idle_usd_per_year"] = weakest(sizes, prices)
+    return {f"fleet.{name}": of.get(name, Basis.ASSUMED) for name in FleetPlan.__dataclass_fields__}
 
 
 def _verdict(found: Portfolio, pieces: int, lost: int) -> str:

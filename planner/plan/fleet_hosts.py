@@ -15,8 +15,8 @@ RESERVED = {"plain": (0.03, 0.03)}
 """Share of cores and of memory that the host's own software keeps without a hypervisor [fraction];
 assumed."""
 HYPERVISOR = (0.10, 0.06)
-"""The same under a hyperconverged platform: a tenth of the cores for vSAN and the kernel, as VMware
-sizes it; the share of memory is assumed [fraction]."""
+"""The same under a hyperconverged platform, with its storage and kernel: a tenth of the cores is
+what planners usually keep for vSAN; assumed, as is the share of memory [fraction]."""
 MOST_HOSTS = 512
 """Of all groups together; each is looked at for each piece."""
 

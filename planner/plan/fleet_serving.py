@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.catalogue import Catalogue, SliceProfile
+from planner.catalogue import Basis, Catalogue, SliceProfile, weakest
 from planner.placement import Geometry
 from planner.plan.choice import Choice
 from planner.plan.demand_plan import Asked, asked
@@ -47,6 +47,8 @@ class Offer:
     ttft_s: float
     tpot_s: float
     headroom_fraction: float
+    basis: Basis
+    """How we know its speed; a slice's share of it is derived."""
     reason: str = ""
     """Why it serves nothing; empty when it does."""
 
@@ -183,6 +185,7 @@ def _offers(
             ttft_s=float(felt.ttft_s[at]),
             tpot_s=float(felt.tpot_s[at]),
             headroom_fraction=_headroom(amount, float(replicas[at]), float(each[at])),
+            basis=weakest(Basis.DERIVED, found.basis),
             reason=_why_not(fast, target, at) if not np.isfinite(replicas[at]) else "",
         )
         for at in range(len(found.gpus))
@@ -258,6 +261,7 @@ def _embedding_offers(question: _Question) -> tuple[Offer, ...]:
                 ttft_s=taken * EMBEDDING_TAIL / (1.0 - used),
                 tpot_s=math.nan,
                 headroom_fraction=_headroom(ask.plan.peak_per_s, replicas, each),
+                basis=weakest(Basis.DERIVED, found.basis),
                 reason=""
                 if math.isfinite(replicas)
                 else "its memory holds no weights of this size"

@@ -19,13 +19,16 @@ from planner.plan.fleet_words import duration_of, facts_of, job_facts, steps_of
 from planner.plan.price_list import price_list
 from planner.scenario import FleetWorkload, Scenario
 from planner.training import batch_run, both_tokens_per_s
-from planner.units import GIB, plural
+from planner.units import GB, GIB, plural
 
 DOUBLINGS = (1, 2, 4, 8, 16, 32, 64)
 """Numbers of GPUs in a host, and of whole hosts, that are tried for a training job."""
 MOST_JOB_GPUS = 64
-MOST_PIECES = 2_000
+MOST_OF_ONE_TOOL = 2_000
 """A tool that takes more pieces than this is no answer."""
+USD_PER_GPU_BYTE = 300.0 / GB
+"""What stands for the price of a GPU of which the catalogue has none, to rank it among others;
+assumed, near those of the catalogue's HBM accelerators, and shown nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def _worth(gpu: str, catalogue: Catalogue) -> float:
     price = price_list(catalogue).get(f"gpu/{gpu}")
     if price is not None and math.isfinite(price.value):
         return price.value
-    return catalogue.accelerator(gpu).memory_nominal_bytes / 1e9 * 300.0
+    return catalogue.accelerator(gpu).memory_nominal_bytes * USD_PER_GPU_BYTE
 
 
 def _tools_here(
@@ -135,7 +138,7 @@ def _tools_here(
         return [_job_tool(job, catalogue, ground, refusal) for job in jobs], basis, name
     offers = serving_offers(choice, divided, catalogue)
     made = [_serving_tool(row, one, catalogue, ground, refusal) for one in offers]
-    return made, weakest(Basis.DERIVED, choice.model.source.basis), name
+    return made, weakest(*(one.basis for one in offers)), name
 
 
 def _job_counts(host_gpus: int, hosts: int) -> tuple[int, ...]:
@@ -177,13 +180,8 @@ def _job_tool(job: JobOffer, catalogue: Catalogue, ground: Ground, refusal: str)
 def _serving_tool(
     row: FleetWorkload, offer: Offer, catalogue: Catalogue, ground: Ground, refusal: str
 ) -> Tool:
-    reason, hours, replicas, headroom = (
-        offer.reason,
-        math.nan,
-        offer.replicas,
-        (offer.headroom_fraction),
-    )
-    ttft, tpot = offer.ttft_s, offer.tpot_s
+    reason, replicas, hours = offer.reason, offer.replicas, math.nan
+    headroom, ttft, tpot = offer.headroom_fraction, offer.ttft_s, offer.tpot_s
     if row.shape == "batch":
         read = row.prompt_tokens
         rate = (
@@ -206,7 +204,7 @@ def _serving_tool(
     if not reason and each > ground.host.nvlink_gpus:
         reason = f"{each} GPUs must work as one and the NVLink domain has {ground.host.nvlink_gpus}"
     pieces = int(replicas) * stages if math.isfinite(replicas) else 0
-    if pieces > MOST_PIECES:
+    if pieces > MOST_OF_ONE_TOOL:
         reason, pieces = f"it would take {pieces:,} of them", 0
     return _tool(
         ground, catalogue, offer.profile.name, each, pieces, reason, refusal,

@@ -6,11 +6,17 @@ import math
 
 import numpy as np
 
-from planner.plan.fleet_jobs import KEPT_CHECKPOINTS, JobOffer, seats
+from planner.plan.fleet_jobs import (
+    KEPT_CHECKPOINTS,
+    LORA_RANK,
+    MICRO_BATCH,
+    JobOffer,
+    seats,
+)
 from planner.plan.fleet_records import Step, Tool
 from planner.scenario import FleetWorkload
 from planner.training import WORKLOAD_SHAPES
-from planner.units import GIB, format_gib, format_number, format_seconds
+from planner.units import GIB, format_gib, format_number, format_seconds, plural
 
 HOURS = {"always": 168.0, "office hours": 60.0, "nights": 84.0, "campaign": 168.0}
 """Hours of a week in which the hardware is held [h]."""
@@ -154,7 +160,7 @@ def job_facts(job: JobOffer, gpu_share: float) -> tuple[tuple[str, str], ...]:
     >>> row = FleetWorkload(name="tune", shape="training")
     >>> one = training_offers(row, c.model("llama-3.1-8b"), geometry(c, "h100", "whole"), (1,), c)
     >>> [label for label, _ in job_facts(one[0], 1.0)]
-    ['Memory on each GPU', 'of it', 'GPU-hours', 'Checkpoints']
+    ['Memory on each GPU', 'of it', 'GPU-hours', 'Checkpoints', 'Assumed']
     """
     held, run = job.memory, job.run
     parts = sorted(
@@ -177,6 +183,11 @@ def job_facts(job: JobOffer, gpu_share: float) -> tuple[tuple[str, str], ...]:
             f"{format_number(hours)} ({format_number(fast)} to {format_number(slow)})",
         ),
         ("Checkpoints", f"{KEPT_CHECKPOINTS} kept of {format_gib(each)}"),
+        (
+            "Assumed",
+            f"adapters of rank {LORA_RANK}, BF16, {plural(MICRO_BATCH, 'sequence')} on a GPU "
+            "at once",
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.catalogue import Basis, Catalogue, weakest
+from planner.catalogue import Basis, Catalogue
 from planner.placement import (
     POLICIES,
     Fleet,
@@ -26,7 +26,7 @@ from planner.placement import (
     power_on_orders,
     stranded_bytes,
 )
-from planner.plan.fleet_answers import fleet_answers
+from planner.plan.fleet_answers import fleet_answers, fleet_bases
 from planner.plan.fleet_hosts import fleet_of
 from planner.plan.fleet_notes import FleetNote, fleet_notes
 from planner.plan.fleet_pieces import bookings_of, pieces_of, shift_of
@@ -127,9 +127,8 @@ class Portfolio:
 
     @cached_property
     def bases(self) -> dict[str, Basis]:
-        """How sure we are of each answer: as sure as of the weakest size."""
-        basis = weakest(Basis.DERIVED, *(one.basis for one in self.workloads))
-        return {f"fleet.{name}": basis for name in FleetPlan.__dataclass_fields__}
+        """How sure we are of each answer."""
+        return fleet_bases(self)
 
     @cached_property
     def taken(self) -> tuple[tuple[tuple[tuple[str, int, int], ...], ...], ...]:
